@@ -1,0 +1,1 @@
+"""Side-by-side measurements, their peers, and the organisation generator that the demo shares with them."""

@@ -1,0 +1,81 @@
+"""`make demo`: a generated organisation, the nightly job over all its days, and where to look next."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from benchmarks.organisation.generation import generate
+from benchmarks.organisation.parameters import Parameters
+from pipelines.cli import exit_status_of
+
+DEMO = Path("demo")
+out = Console(highlight=False, soft_wrap=True)
+
+
+def main() -> int:
+    """Make the demo and return its exit status."""
+    begun = time.monotonic()
+    make_organisation(DEMO, Parameters())
+    status = exit_status_of(["run", *sources(DEMO)])
+    if status != 0:
+        return status
+    say_what_next(DEMO, time.monotonic() - begun)
+    return 0
+
+
+def sources(folder: Path) -> list[str]:
+    """Return the options that name everything the demo has."""
+    options = {
+        "--cloudtrail": folder / "logs" / "cloudtrail",
+        "--findings": folder / "logs" / "guardduty",
+        "--lake": folder / "lake",
+        "--reports": folder / "reports",
+        "--geo-city": folder / "geo" / "city.mmdb",
+        "--geo-asn": folder / "geo" / "asn.mmdb",
+    }
+    return [part for name, path in options.items() for part in (name, str(path))]
+
+
+def make_organisation(folder: Path, parameters: Parameters) -> None:
+    """Generate the logs, unless a whole set of them is there already."""
+    if (folder / "truth" / "summary.json").is_file():
+        out.print(f"generate: {folder}/logs is there already")
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    columns = TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("generate", total=parameters.days)
+
+        def told(day: date, events: int) -> None:
+            bar.update(task, advance=1, description=f"generate: {day}, {events:,} events")
+
+        summary = generate(folder, parameters, told)
+    out.print(
+        f"generate: {summary.distinct_events:,} events of {parameters.accounts} accounts in {parameters.days} days"
+    )
+
+
+def say_what_next(folder: Path, seconds: float) -> None:
+    """Print where the finding's report is, and three commands to try."""
+    story = json.loads((folder / "truth" / "story.json").read_text(encoding="utf-8"))
+    finding = story["finding_id"]
+    lake = folder / "lake"
+    out.print(
+        f"\ndemo: made in {seconds:.0f} s. The story's report:\n\n    {(folder / 'reports' / f'{finding}.html').absolute()}\n"
+    )
+    out.print("Try next:")
+    out.print(f"    .venv/bin/rolescope status --lake {lake}")
+    out.print(f"    .venv/bin/rolescope investigate --lake {lake} --reports {folder}/reports --finding {finding}")
+    out.print("    make dev        # the asset graph in the browser")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""Great Expectations suites made from the contracts, and what they say of a frame.
+
+Great Expectations takes eight seconds and 300 MB to import, so that happens when a frame is checked and not before. A suite
+has expectations of four kinds, each named so that a failure reads as a sentence: required columns, listed values, row rules,
+and the key. Row rules go in as truth columns beside the data: all of them are then counted in one Spark job.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from expectations.contract import Table
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+RULE_PREFIX = "rule: "
+UNIQUE_KEY = "key is unique"
+
+
+class ExpectationFailedError(Exception):
+    """Rows of ours break their contract: they are not published, and what is downstream stops."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a suite said of a frame."""
+
+    table: str
+    row_count: int
+    checked: tuple[str, ...]
+    failures: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every expectation held."""
+        return not self.failures
+
+
+def with_rules(frame: DataFrame, table: Table) -> DataFrame:
+    """Add a truth column per row rule of the contract; as with a CHECK constraint, unknown is not a violation."""
+    from pyspark.sql import functions as F  # noqa: PLC0415
+
+    truths = {f"{RULE_PREFIX}{name}": F.coalesce(F.expr(rule), F.lit(True)) for name, rule in table.rules.items()}
+    return frame.withColumns(truths) if truths else frame
+
+
+def build_suite(table: Table, row_count: int) -> Any:
+    """Return the `ExpectationSuite` of a table, for a frame that `with_rules` has prepared and that has `row_count` rows."""
+    gx = _great_expectations()
+    expect = gx.expectations
+    required = [expect.ExpectColumnValuesToNotBeNull(column=column.name) for column in table.columns if column.required]
+    listed = [
+        expect.ExpectColumnValuesToBeInSet(column=column.name, value_set=list(column.values))
+        for column in table.columns
+        if column.values
+    ]
+    rules = [
+        expect.ExpectColumnValuesToBeInSet(column=f"{RULE_PREFIX}{name}", value_set=[True]) for name in table.rules
+    ]
+    # Not ExpectCompoundColumnsToBeUnique: it takes eight seconds a million rows, and a null is a value of a key here.
+    key = ", ".join(f"`{name}`" for name in table.key)
+    unique = expect.UnexpectedRowsExpectation(
+        description=UNIQUE_KEY,
+        unexpected_rows_query=f"SELECT {key} FROM {{batch}} GROUP BY {key} HAVING count(*) > 1 LIMIT 5",
+    )
+    return gx.ExpectationSuite(
+        name=table.name,
+        expectations=[
+            expect.ExpectTableColumnsToMatchSet(column_set=table.column_names, exact_match=False),
+            expect.ExpectTableRowCountToEqual(value=row_count),  # an empty frame would pass all the others
+            *required,
+            *listed,
+            *rules,
+            unique,
+        ],
+    )
+
+
+def validate(frame: DataFrame, table: Table, row_count: int) -> Verdict:
+    """Hold a (persisted) frame against its table's suite.
+
+    Args:
+        frame: candidate rows; each expectation reads them.
+        table: contract.
+        row_count: how many rows there should be, so that a frame that lost its rows on the way does not pass vacuously.
+    """
+    context = _great_expectations().get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    source = context.data_sources.add_or_update_spark("candidates")
+    batch = source.add_dataframe_asset(table.name).add_batch_definition_whole_dataframe("candidate")
+    checked = batch.get_batch({"dataframe": with_rules(frame, table)}).validate(
+        build_suite(table, row_count), result_format={"result_format": "SUMMARY", "partial_unexpected_count": 0}
+    )
+    names = tuple(_name(result) for result in checked.results)
+    failures = tuple(f"{_name(result)}{_extent(result)}" for result in checked.results if not result.success)
+    return Verdict(table.name, row_count, names, failures)
+
+
+def _name(result: Any) -> str:
+    """Say in words what was expected."""
+    config = result.expectation_config
+    if config.type == "unexpected_rows_expectation":
+        return UNIQUE_KEY
+    column = config.kwargs.get("column", "")
+    if column.startswith(RULE_PREFIX):
+        return str(column.removeprefix(RULE_PREFIX))
+    return {
+        "expect_column_values_to_not_be_null": f"{column} is not null",
+        "expect_column_values_to_be_in_set": f"{column} is a listed value",
+        "expect_table_columns_to_match_set": "all columns are there",
+        "expect_table_row_count_to_equal": "no row was lost",
+    }.get(config.type, config.type)
+
+
+def _extent(result: Any) -> str:
+    """Say how many rows fail, or why the expectation could not be evaluated."""
+    found = result.result or {}
+    if "unexpected_count" in found:
+        return f" (not so in {found['unexpected_count']} of {found.get('element_count', '?')} rows)"
+    if "observed_value" in found:
+        return f" (found {found['observed_value']})"
+    raised = [str(info.get("exception_message")) for info in _exceptions(result.exception_info)]
+    return f" ({raised[0]})" if raised else ""
+
+
+def _exceptions(info: Any) -> list[dict[str, Any]]:
+    """Find the exceptions in a result: Great Expectations nests them one level deep where a metric failed."""
+    if not isinstance(info, dict):
+        return []
+    if info.get("raised_exception"):
+        return [info]
+    return [each for each in info.values() if isinstance(each, dict) and each.get("raised_exception")]
+
+
+def _great_expectations() -> Any:
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its imports, not of our rows
+        import great_expectations  # noqa: PLC0415
+        import great_expectations.expectations  # noqa: PLC0415
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    return great_expectations

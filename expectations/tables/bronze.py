@@ -1,0 +1,74 @@
+"""Bronze: what the logs say, once each, with the object it came from."""
+
+from __future__ import annotations
+
+from expectations.columns import columns
+from expectations.contract import Table
+
+CLOUDTRAIL_EVENTS = Table(
+    name="cloudtrail_events",
+    comment="One row per event and receiving account.",
+    key=("recipient_account_id", "event_id"),
+    partitioned_by="event_date",
+    columns=columns(
+        """event_id action_id shared_event_id event_at event_date recipient_account_id region event_source event_name event_type
+        event_category read_only outcome error_code error_message source_ip source_host user_agent user_agent_family
+        vpc_endpoint_id identity_type principal_id identity_arn identity_account_id access_key_id role_session_id session_name
+        role_id role_arn session_created_at mfa_authenticated source_identity invoked_by country_code city latitude longitude
+        asn aso request_parameters response_elements additional_event_data addendum_event_id source_uri
+        identity_user_name identity_provider on_behalf_of sign_in_session_arn in_scope_of ec2_role_delivery
+        credential_from_console service_event_details resources request_id event_version addendum
+        source_etag record_index body_sha256""",
+        required="""event_id action_id event_at event_date recipient_account_id event_source event_name event_category outcome
+        source_uri source_etag record_index body_sha256""",
+    ),
+    rules={
+        "date_is_the_day_of_the_event": "event_date = CAST(event_at AS DATE)",
+        "account_is_twelve_digits": "recipient_account_id RLIKE '^[0-9]{12}$'",
+        "an_address_or_a_host": "source_ip IS NULL OR source_host IS NULL",
+    },
+    bookkeeping=("source_uri", "source_etag", "record_index"),
+)
+
+GUARDDUTY_FINDINGS = Table(
+    name="guardduty_findings",
+    comment="One row per version of a finding.",
+    key=("finding_id", "updated_at"),
+    partitioned_by="updated_date",
+    columns=columns(
+        """finding_id type title severity severity_label account_id region created_at updated_at updated_date first_seen_at
+        last_seen_at count access_key_id principal_id user_name user_type action_type api remote_ip document
+        source_uri source_etag record_index body_sha256""",
+        required="finding_id type severity account_id updated_at updated_date first_seen_at last_seen_at document source_uri",
+        severity="double",
+    ),
+    rules={
+        "date_is_the_day_of_the_version": "updated_date = CAST(updated_at AS DATE)",
+        "last_seen_is_not_before_first": "last_seen_at >= first_seen_at",
+    },
+    bookkeeping=("source_uri", "source_etag", "record_index"),
+)
+
+REJECTED_RECORDS = Table(
+    name="rejected_records",
+    comment="One row per record or object that could not be read.",
+    key=("uri", "etag", "record_index"),
+    columns=columns(
+        "uri etag record_index reason sha256 excerpt",
+        required="uri etag record_index reason",
+    ),
+    rules={"excerpt_is_at_most_1_kb": "excerpt IS NULL OR octet_length(excerpt) <= 1024"},
+)
+
+INGEST_FILES = Table(
+    name="ingest_files",
+    comment="One row per object version seen.",
+    key=("uri", "etag"),
+    columns=columns(
+        """uri etag source account_id region publish_date status record_count rejected_count min_event_at max_event_at batch_id
+        ingested_at reason""",
+        required="uri etag source status record_count rejected_count batch_id ingested_at",
+    ),
+    rules={"rejected_is_part_of_all": "rejected_count <= greatest(record_count, 1)"},
+    bookkeeping=("batch_id", "ingested_at"),
+)

@@ -1,0 +1,88 @@
+"""Silver: what happened between the events: credentials issued, used, and chained from session to session."""
+
+from __future__ import annotations
+
+from expectations.columns import columns
+from expectations.contract import Table
+
+CREDENTIAL_ISSUANCES = Table(
+    name="credential_issuances",
+    comment="One row per call that issued temporary credentials, or was refused them; the copies of several accounts are one.",
+    key=("action_id",),
+    partitioned_by="issued_date",
+    columns=columns(
+        """action_id issued_at issued_date issuing_api event_source outcome issued_principal_id issued_session_name
+        issued_access_key_id issued_role_arn issued_role_account_id expires_at source_identity
+        assumed_by_type assumed_by_id assumed_by_name assumed_by_account_id
+        caller_principal_id caller_session_created_at caller_access_key_id caller_invoked_by caller_recipient_account_id
+        caller_role_arn caller_identity_type issuing_event_ids""",
+        required="action_id issued_at issued_date issuing_api event_source outcome assumed_by_type issuing_event_ids",
+    ),
+    rules={"date_is_the_day_of_the_call": "issued_date = CAST(issued_at AS DATE)"},
+)
+
+SESSION_USAGE = Table(
+    name="session_usage",
+    comment=(
+        "Which credential session made which events: one row per day and identity tuple. The join between events and sessions."
+    ),
+    key=(
+        "event_date",
+        "principal_id",
+        "session_created_at",
+        "access_key_id",
+        "invoked_by",
+        "recipient_account_id",
+    ),
+    partitioned_by="event_date",
+    columns=columns(
+        """event_date identity_type principal_id session_created_at access_key_id invoked_by recipient_account_id
+        credential_session_id first_event_at last_event_at event_count failed_count
+        identity_arn identity_account_id role_arn source_identity mfa_authenticated credential_from_console""",
+        required="event_date recipient_account_id first_event_at last_event_at event_count failed_count",
+    ),
+    rules={
+        "last_is_not_before_first": "last_event_at >= first_event_at",
+        "failed_is_part_of_all": "failed_count BETWEEN 0 AND event_count",
+    },
+)
+
+CREDENTIAL_SESSIONS = Table(
+    name="credential_sessions",
+    comment="One row per set of temporary credentials, issued or only seen in use.",
+    key=("credential_session_id",),
+    partitioned_by="started_date",
+    columns=columns(
+        """credential_session_id role_session_id principal_type principal_id role_id role_arn role_name session_name account_id
+        started_at started_date expires_at first_event_at last_event_at event_count failed_count access_key_ids issuing_api
+        issuing_event_ids assumed_by_type assumed_by_id assumed_by_name assumed_by_account_id parent_session_id root_type
+        root_id root_name root_account_id chain_depth chain is_chained is_cross_account attribution_method
+        attribution_confidence attribution_status attribution_reason candidates source_identity mfa_authenticated
+        used_after_expiry binding_confidence parent_started_at top_session_id""",
+        required="""credential_session_id principal_type event_count failed_count root_type chain_depth is_chained
+        attribution_confidence attribution_status top_session_id""",
+    ),
+    rules={
+        "date_is_the_day_of_the_start": "started_date <=> CAST(started_at AS DATE)",
+        "confidence_is_a_share": "attribution_confidence BETWEEN 0 AND 1",
+        "resolved_means_a_root": "attribution_status <> 'resolved' OR (root_id IS NOT NULL AND attribution_confidence >= 0.8)",
+        "unresolved_says_why": "attribution_status = 'resolved' OR attribution_reason IS NOT NULL",
+        "not_its_own_parent": "parent_session_id IS NULL OR parent_session_id <> credential_session_id",
+    },
+)
+
+CHAIN_EDGES = Table(
+    name="chain_edges",
+    comment="One row per credential session and what issued it.",
+    key=("child_session_id",),
+    partitioned_by="child_started_date",
+    columns=columns(
+        """child_session_id child_role_arn child_account_id child_started_at child_started_date parent_type parent_session_id
+        parent_id parent_role_arn parent_account_id is_chain is_cross_account method confidence evidence_event_ids""",
+        required="child_session_id parent_type is_chain method confidence evidence_event_ids",
+    ),
+    rules={
+        "confidence_is_a_share": "confidence BETWEEN 0 AND 1",
+        "a_chain_has_a_role_session_as_parent": "NOT is_chain OR parent_type = 'AssumedRole'",
+    },
+)

@@ -1,0 +1,208 @@
+"""Ingest: new objects become events, findings and rejected records, each of them once; the ledger knows which were read.
+
+Order of the commits: rejected records, then rows, then the ledger. A crash in between leaves objects that the ledger does not
+know; the next run reads them again and finds their rows there already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from pyspark.sql import functions as F
+
+from expectations.contract import Table
+from expectations.suites import Verdict
+from expectations.tables import CLOUDTRAIL_EVENTS, GUARDDUTY_FINDINGS, INGEST_FILES, REJECTED_RECORDS
+from pipelines.lake import Consumed
+from pipelines.night import Night, days_in
+from pipelines.partitions import PUBLISH_DAYS
+from pipelines.publish import CHECK, Candidate, Event, column_schema, publish, recorded
+from pipelines.sources.folder import CLOUDTRAIL, GUARDDUTY, SourceObject, list_objects, read_object
+from transforms import cloudtrail, findings
+from transforms.enrichment import Locator
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+_TABLES = (REJECTED_RECORDS, CLOUDTRAIL_EVENTS, GUARDDUTY_FINDINGS, INGEST_FILES)
+_OBJECT = "uri string, etag string, size bigint, source string, account_id string, region string, publish_date date, skipped string"
+_EXISTING = (
+    "event_id",
+    "recipient_account_id",
+    "event_date",
+    "body_sha256",
+    "source_uri",
+    "source_etag",
+    "record_index",
+)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """How the objects of a source are read, and which table they fill."""
+
+    name: str
+    table: Table
+    parse: Callable[[DataFrame], DataFrame]
+    resolve: Callable[[DataFrame, DataFrame], Any]
+    existing: Callable[[DataFrame], DataFrame]
+
+
+@dg.multi_asset(
+    name="ingest",
+    specs=[
+        dg.AssetSpec(
+            table.name,
+            description=table.comment,
+            metadata={"dagster/column_schema": column_schema(table)},
+            group_name="ingest",
+            kinds={"spark", "deltalake"},
+        )
+        for table in _TABLES
+    ],
+    check_specs=[dg.AssetCheckSpec(CHECK, asset=table.name, blocking=True) for table in _TABLES],
+    partitions_def=PUBLISH_DAYS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    pool="spark",
+)
+def ingest(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night]) -> Iterator[Event]:
+    """Read the objects that were published on the run's days, or late on days before them, and are new."""
+    window = context.partition_time_window
+    first = window.start.date() - timedelta(days=night.settings.lookback_days)
+    last = window.end.date() - timedelta(days=1)
+    verdicts = {table.name: Verdict(table.name, 0, (), ()) for table in _TABLES}
+    for source in _sources(night):
+        for chunk in _chunks(night, source.name, first, last):
+            night.progress.tell("ingest", _extent(source.name, chunk))
+            for verdict in _read_chunk(night, source, chunk, context.run_id):
+                verdicts[verdict.table] = _added(verdicts[verdict.table], verdict)
+    for table in _TABLES:
+        night.progress.finished(table.name, f"{verdicts[table.name].row_count:>10,} rows")
+        yield from recorded(night, verdicts[table.name])
+
+
+def _sources(night: Night) -> list[_Source]:
+    locate = Locator(
+        str(night.settings.geo_city) if night.settings.geo_city else None,
+        str(night.settings.geo_asn) if night.settings.geo_asn else None,
+    )
+    lake = night.lake
+
+    def known_events(deliveries: DataFrame) -> DataFrame:
+        days = days_in(deliveries.where("reason IS NULL").select("event_date"))
+        return lake.read_days(CLOUDTRAIL_EVENTS, days)
+
+    def known_findings(deliveries: DataFrame) -> DataFrame:
+        days = days_in(deliveries.where("reason IS NULL").select("updated_date"))
+        return lake.read_days(GUARDDUTY_FINDINGS, days)
+
+    return [
+        _Source(
+            CLOUDTRAIL,
+            CLOUDTRAIL_EVENTS,
+            lambda objects: cloudtrail.parse_objects(objects, read_object, locate),
+            cloudtrail.resolve_copies,
+            known_events,
+        ),
+        _Source(
+            GUARDDUTY,
+            GUARDDUTY_FINDINGS,
+            lambda objects: findings.parse_objects(objects, read_object),
+            findings.resolve_copies,
+            known_findings,
+        ),
+    ]
+
+
+def _chunks(night: Night, source: str, first: date, last: date) -> Iterator[list[SourceObject]]:
+    """Yield new objects of a source, oldest first, in lots that bound memory and show progress."""
+    root = getattr(night.settings, "cloudtrail" if source == CLOUDTRAIL else "findings")
+    if root is None:
+        return
+    listed = list_objects(root, source, first, last, night.accounts)
+    if not listed:
+        return
+    known = _known(night, listed)
+    lot: list[SourceObject] = []
+    size = 0
+    for each in listed:
+        if (each.uri, each.etag) in known:
+            continue
+        lot.append(each)
+        size += each.size
+        if len(lot) >= night.settings.chunk_objects or size >= night.settings.chunk_megabytes << 20:
+            yield lot
+            lot, size = [], 0
+    if lot:
+        yield lot
+
+
+def _known(night: Night, listed: list[SourceObject]) -> set[tuple[str, str]]:
+    """Return which of the listed objects the ledger has: as many as were listed, never the whole ledger."""
+    days = sorted({each.publish_date for each in listed})
+    ledger = night.lake.read(INGEST_FILES).where(F.col("publish_date").between(F.lit(days[0]), F.lit(days[-1])))
+    return {(row.uri, row.etag) for row in ledger.select("uri", "etag").toLocalIterator()}
+
+
+def _read_chunk(night: Night, source: _Source, chunk: list[SourceObject], batch_id: str) -> Iterator[Verdict]:
+    """Read one lot and publish what it holds, the ledger last; stops at the first table whose contract breaks."""
+    spark = night.lake.spark
+    objects = spark.createDataFrame([tuple(asdict(each).values()) for each in chunk], _OBJECT)
+    wanted = objects.where("skipped IS NULL").repartition(_tasks(night, chunk), "publish_date", "uri")
+    deliveries = source.parse(wanted).persist()
+    resolved = source.resolve(deliveries, source.existing(deliveries))
+    rejected = cloudtrail.rejects(deliveries).unionByName(resolved.rejects)
+    ledger = _ledger(cloudtrail.files(deliveries, objects.where("skipped IS NULL")), objects, batch_id)
+    nothing = Consumed()
+    known = night.lake.read(REJECTED_RECORDS).select(*REJECTED_RECORDS.key)
+    steps: list[tuple[Table, Candidate]] = [
+        (REJECTED_RECORDS, Candidate(rejected.join(known, on=list(REJECTED_RECORDS.key), how="left_anti"))),
+        (source.table, Candidate(resolved.changed_events, only_of=None, by_key=True)),
+        (source.table, Candidate(resolved.new_events)),
+        (INGEST_FILES, Candidate(ledger)),
+    ]
+    for table, candidate in steps:
+        verdict = publish(night, table, candidate, nothing)
+        yield verdict
+        if not verdict.passed:
+            break
+    deliveries.unpersist()
+
+
+def _ledger(files: DataFrame, objects: DataFrame, batch_id: str) -> DataFrame:
+    """Return INGEST_FILES rows: what was read, and what was left alone because it is not for us."""
+    read = files.withColumns({"batch_id": F.lit(batch_id), "ingested_at": F.lit(datetime.now(UTC))})
+    skipped = objects.where("skipped IS NOT NULL").select(
+        "uri", "etag", "source", "account_id", "region", "publish_date",
+        F.lit("skipped").alias("status"), F.lit(0).cast("bigint").alias("record_count"),
+        F.lit(0).cast("bigint").alias("rejected_count"), F.lit(None).cast("timestamp").alias("min_event_at"),
+        F.lit(None).cast("timestamp").alias("max_event_at"), F.lit(batch_id).alias("batch_id"),
+        F.lit(datetime.now(UTC)).alias("ingested_at"), F.col("skipped").alias("reason"),
+    )  # fmt: skip
+    return reduce(lambda one, other: one.unionByName(other), [read.select(*INGEST_FILES.column_names), skipped])
+
+
+def _tasks(night: Night, chunk: list[SourceObject]) -> int:
+    """Return how many tasks to read a lot in: enough for the cores to be level, few enough for whole files."""
+    megabytes = sum(each.size for each in chunk) >> 20
+    return max(2, min(64, megabytes // 8, len(chunk)))
+
+
+def _added(one: Verdict, other: Verdict) -> Verdict:
+    return Verdict(
+        one.table,
+        one.row_count + other.row_count,
+        other.checked or one.checked,
+        (*one.failures, *other.failures),
+    )
+
+
+def _extent(source: str, chunk: list[SourceObject]) -> str:
+    first, last = chunk[0].publish_date, chunk[-1].publish_date
+    days = f"{first}" if first == last else f"{first} to {last}"
+    return f"{source}, {len(chunk):,} objects, {days}"

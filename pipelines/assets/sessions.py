@@ -1,0 +1,133 @@
+"""Credential sessions and their chains."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from expectations.tables import (
+    CHAIN_EDGES,
+    CREDENTIAL_ISSUANCES,
+    CREDENTIAL_SESSIONS,
+    INGEST_FILES,
+    SESSION_USAGE,
+)
+from pipelines.night import Night, days_in, settle
+from pipelines.partitions import PUBLISH_DAYS
+from pipelines.publish import Candidate, Made, table_asset
+from transforms.chain import build_chain_edges
+from transforms.sessions.build import (
+    as_bound,
+    bind_sessions,
+    log_windows,
+    only_due,
+    root_sessions,
+    with_unbound_reason,
+)
+from transforms.usage import days_around
+
+
+@table_asset(CREDENTIAL_SESSIONS, upstream=[SESSION_USAGE, CREDENTIAL_ISSUANCES, INGEST_FILES], partitions=PUBLISH_DAYS)
+def credential_sessions(night: Night) -> Made | None:
+    """Sessions of every start day that was touched, bound anew; their descendants of other days are rooted anew.
+
+    Touched is a day on which a session began that was used or issued, or one whose unresolved sessions are due to be looked at
+    again: the lake knows more accounts, reaches further back, or its clock has gone on.
+    """
+    lake = night.lake
+    files = lake.read(INGEST_FILES)
+    windows = log_windows(files).persist()
+    clock: date | None = files.where("source = 'cloudtrail'").agg(F.max("publish_date")).collect()[0][0]
+    bound_days = _touched_days(night)
+    other_days = [day for day in _other_days(night, bound_days, windows, clock) if day not in bound_days]
+
+    usage = _usage_of(night, bound_days).persist()
+    issuance_days = sorted(
+        {*[day for day in bound_days if day], *days_in(days_around(usage, "session_created_at", "first_event_at"))},
+        key=str,
+    )
+    issuances = lake.read_days(CREDENTIAL_ISSUANCES, issuance_days)
+    bound = bind_sessions(usage, issuances, lake.read_days(SESSION_USAGE, issuance_days))
+    of_bound_days = F.coalesce(F.col("started_date").isin([d for d in bound_days if d]), F.lit(None in bound_days))
+    known = as_bound(lake.read_days(CREDENTIAL_SESSIONS, other_days))
+    sessions, _ = settle(with_unbound_reason(bound.where(of_bound_days).unionByName(known), windows, clock), "false")
+    rooted = root_sessions(sessions, _parents_elsewhere(night, sessions, [*bound_days, *other_days]), settle)
+    facts = {"clock": clock.isoformat() if clock else None, "windows": _fingerprint(windows)}
+    return {CREDENTIAL_SESSIONS.name: Candidate(rooted, [*bound_days, *other_days], facts=facts)}
+
+
+@table_asset(CHAIN_EDGES, upstream=[CREDENTIAL_SESSIONS], partitions=PUBLISH_DAYS)
+def chain_edges(night: Night) -> Made:
+    """The edge of every session that was written, with its own method, confidence and evidence."""
+    days = night.touched_days(CHAIN_EDGES, CREDENTIAL_SESSIONS)
+    rows = build_chain_edges(night.lake.read_days(CREDENTIAL_SESSIONS, days))
+    return {CHAIN_EDGES.name: Candidate(rows, days)}
+
+
+def _touched_days(night: Night) -> list[date | None]:
+    """Start days of the sessions that were used or issued since."""
+    lake = night.lake
+    used = lake.touched(SESSION_USAGE, night.since(CREDENTIAL_SESSIONS, SESSION_USAGE)).where(
+        "credential_session_id IS NOT NULL"
+    )
+    issued = lake.touched(CREDENTIAL_ISSUANCES, night.since(CREDENTIAL_SESSIONS, CREDENTIAL_ISSUANCES))
+    starts = days_in(
+        days_around(used, "session_created_at", "first_event_at").unionByName(days_around(issued, "issued_at"))
+    )
+    without_start = used.where("session_created_at IS NULL").isEmpty()
+    return [*starts, *([] if without_start else [None])]
+
+
+def _other_days(
+    night: Night, bound_days: list[date | None], windows: DataFrame, clock: date | None
+) -> list[date | None]:
+    """Start days of sessions whose binding stands, but which are due, or lead back through a session that was touched."""
+    lake = night.lake
+    table = lake.read(CREDENTIAL_SESSIONS)
+    waiting = table.where("attribution_reason IS NOT NULL")
+    if night.fact(CREDENTIAL_SESSIONS, "windows") == _fingerprint(windows):
+        # Only the clock went on: pending sessions are at most 72 hours older than it was.
+        seen_clock = night.fact(CREDENTIAL_SESSIONS, "clock")
+        waiting = waiting.where(
+            f"attribution_reason = 'PENDING' AND started_date >= DATE'{seen_clock}' - INTERVAL 4 DAYS"
+        )
+    due = only_due(waiting, windows, clock)
+    touched = lake.read_days(CREDENTIAL_SESSIONS, bound_days)
+    tops = touched.select("top_session_id").unionByName(due.select("top_session_id")).distinct()
+    earliest = min((day for day in bound_days if day), default=None)
+    later = table if earliest is None else table.where(f"started_date >= DATE'{earliest}' OR started_date IS NULL")
+    descendants = later.join(tops, on="top_session_id", how="left_semi")
+    return days_in(descendants.select("started_date").unionByName(due.select("started_date")))
+
+
+def _usage_of(night: Night, days: list[date | None]) -> DataFrame:
+    """All usage of the sessions that began on these days, and of keys without a start that may belong to them."""
+    named = [day for day in days if day]
+    started = night.lake.on_days(SESSION_USAGE, "session_created_at", named)
+    whole = night.lake.read(SESSION_USAGE).where("session_created_at IS NULL AND credential_session_id IS NOT NULL")
+    if None not in days:
+        whole = whole.where(
+            F.col("event_date").between(F.lit(min(named)), F.date_add(F.lit(max(named)), 2)) if named else "false"
+        )
+    return started.unionByName(whole)
+
+
+def _parents_elsewhere(night: Night, sessions: DataFrame, days: list[date | None]) -> DataFrame:
+    """Rows of the table that are parents of these sessions and are not among them."""
+    table = night.lake.read(CREDENTIAL_SESSIONS)
+    wanted = sessions.where("parent_session_id IS NOT NULL").select(
+        F.col("parent_session_id").alias("credential_session_id"), F.col("parent_started_at").cast("date").alias("day")
+    )
+    parent_days = days_in(wanted.select("day"))
+    if None not in parent_days:
+        table = table.where(F.col("started_date").isin(parent_days))
+    parents = table.join(wanted.select("credential_session_id").distinct(), on="credential_session_id", how="left_semi")
+    return parents.join(sessions.select("credential_session_id"), on="credential_session_id", how="left_anti")
+
+
+def _fingerprint(windows: DataFrame) -> Any:
+    """Return a number that is another one when the lake knows more accounts or reaches further back."""
+    return windows.agg(F.sum(F.hash("account_id", "starts_at").cast("bigint"))).collect()[0][0]

@@ -1,0 +1,309 @@
+"""The command line: `rolescope run`, `investigate`, `status`.
+
+Exit status: 0 done, 1 nothing could be done, 2 wrong use, 3 done in part.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from pipelines.progress import Console as ProgressConsole
+from pipelines.settings import SettingError, Settings, load_settings
+from pipelines.sources.folder import CLOUDTRAIL, GUARDDUTY, SourceError, list_objects
+from pipelines.spark import JavaMissingError, java_home
+
+DONE, NOTHING, WRONG_USE, IN_PART, INTERRUPTED = 0, 1, 2, 3, 130
+STAGES = 16  # tables, and the reports
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    help=(
+        "Who was behind this AWS role session, what did they do, and is it like them?\n\n"
+        "rolescope reads CloudTrail and GuardDuty files and keeps Delta tables of role sessions, chains and baselines, and a "
+        "report for every finding. Every option can also be set as a variable: ROLESCOPE_LAKE for --lake."
+    ),
+    epilog="Exit status: 0 done, 1 nothing could be done, 2 wrong use, 3 done in part (what was left out is said).",
+)
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Folder = Annotated[str | None, typer.Option(metavar="DIR", show_default=False)]
+LakeOption = Annotated[
+    str | None, typer.Option("--lake", metavar="DIR", help="Folder of the lake. [default: lake]", show_default=False)
+]
+CloudTrail = Annotated[
+    str | None,
+    typer.Option(
+        "--cloudtrail",
+        metavar="DIR",
+        help="CloudTrail objects, in the layout they have in S3 (AWSLogs/…).",
+        show_default=False,
+    ),
+]
+Findings = Annotated[
+    str | None,
+    typer.Option(
+        "--findings", metavar="DIR", help="Exported GuardDuty findings (AWSLogs/…/GuardDuty/…).", show_default=False
+    ),
+]
+Reports = Annotated[
+    str | None,
+    typer.Option("--reports", metavar="DIR", help="Where reports go. [default: <lake>/reports]", show_default=False),
+]
+GeoCity = Annotated[
+    Path | None,
+    typer.Option("--geo-city", metavar="FILE", help="MMDB file of cities (GeoLite2, DB-IP).", show_default=False),
+]
+GeoAsn = Annotated[
+    Path | None, typer.Option("--geo-asn", metavar="FILE", help="MMDB file of autonomous systems.", show_default=False)
+]
+Day = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", show_default=False)]
+
+
+class StopError(Exception):
+    """Ends the command with a sentence and an exit status."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        """Say why, and how to exit."""
+        super().__init__(sentence)
+        self.status = status
+
+
+@app.command()
+def run(  # noqa: PLR0913  (a command has its options)
+    cloudtrail: CloudTrail = None,
+    findings: Findings = None,
+    lake: LakeOption = None,
+    reports: Reports = None,
+    geo_city: GeoCity = None,
+    geo_asn: GeoAsn = None,
+    first: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="YYYY-MM-DD", help="First publish day. [default: all there is]", show_default=False
+        ),
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="Last publish day, included.", show_default=False)
+    ] = None,
+) -> None:
+    """Read what is new, and bring every table and report up to date."""
+    settings = load_settings(
+        cloudtrail=cloudtrail, findings=findings, lake=lake, reports=reports, geo_city=geo_city, geo_asn=geo_asn
+    )
+    days = _days(settings, _day("--from", first), _day("--to", last))
+    raise typer.Exit(_run(settings, *days))
+
+
+@app.command()
+def investigate(
+    finding: Annotated[str, typer.Option("--finding", metavar="ID", help="GuardDuty finding id.")],
+    cloudtrail: CloudTrail = None,
+    findings: Findings = None,
+    lake: LakeOption = None,
+    reports: Reports = None,
+) -> None:
+    """Investigate a finding now: the newest objects of its account are read first, then its report is written."""
+    settings = load_settings(cloudtrail=cloudtrail, findings=findings, lake=lake, reports=reports)
+    _need_java()
+    raise typer.Exit(_investigate(settings, finding))
+
+
+@app.command()
+def status(lake: LakeOption = None) -> None:
+    """Say what is ingested up to when, per account; what was rejected; how the last runs ended."""
+    settings = load_settings(lake=lake)
+    _need_java()
+    _need_lake(settings)
+    _status(settings)
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    sys.exit(exit_status_of(sys.argv[1:]))
+
+
+def exit_status_of(arguments: list[str]) -> int:
+    """Run the command line and return its exit status: a user's mistake is one clear sentence, never a traceback."""
+    from typer.main import get_command  # noqa: PLC0415
+
+    try:
+        get_command(app).main(arguments, prog_name="rolescope")
+    except SystemExit as end:  # typer's own way out: help, wrong use, or the status of the command
+        return int(end.code or DONE)
+    except StopError as stop:
+        return _stopped(stop, stop.status)
+    except SettingError as error:
+        return _stopped(error, WRONG_USE)
+    except (SourceError, JavaMissingError) as error:
+        return _stopped(error, NOTHING)
+    except KeyboardInterrupt:
+        return _stopped("stopped; what was written stays, and the next run goes on from there", INTERRUPTED)
+    return DONE
+
+
+def _stopped(sentence: object, status: int) -> int:
+    err.print(f"rolescope: {sentence}", markup=False)
+    return status
+
+
+def _run(settings: Settings, first: date, last: date) -> int:
+    """Run the job over these days and say what came of it."""
+    from pipelines.night import Night  # noqa: PLC0415
+    from pipelines.run import run_nightly  # noqa: PLC0415
+
+    progress = ProgressConsole(STAGES)
+    night = Night(settings, progress)
+    out.print(f"rolescope: {first} to {last} into {settings.lake}", markup=False)
+    with progress.running():
+        outcome = run_nightly(night, first, last)
+    if not outcome.succeeded:
+        raise StopError(NOTHING, "; ".join(outcome.failures) or f"run {outcome.run_id} failed")
+    left_out = _left_out(night, outcome.run_id)
+    out.print(f"done: tables in {settings.lake}, reports in {settings.report_folder}", markup=False)
+    for line in left_out:
+        out.print(f"left out: {line}", markup=False)
+    return IN_PART if left_out else DONE
+
+
+def _left_out(night: Any, run_id: str) -> list[str]:
+    """Say which objects and records of this run could not be read."""
+    from pyspark.sql import functions as F  # noqa: PLC0415
+
+    from expectations.tables import INGEST_FILES  # noqa: PLC0415
+
+    of_run = night.lake.read(INGEST_FILES).where(F.col("batch_id") == run_id).where("rejected_count > 0")
+    rows = of_run.orderBy("uri").limit(5).select("uri", "status", "rejected_count", "reason").collect()
+    lines = [
+        f"{row.uri}: {row.reason or 'not readable'}"
+        if row.status == "rejected"
+        else f"{row.rejected_count} records of {row.uri}"
+        for row in rows
+    ]
+    more = of_run.count() - len(rows) if len(rows) == 5 else 0
+    listed = "see the table rejected_records for the reasons"
+    return [*lines, *([f"{more} more objects"] if more else []), *([listed] if lines else [])]
+
+
+def _investigate(settings: Settings, finding_id: str) -> int:
+    from pipelines.night import Night  # noqa: PLC0415
+    from pipelines.report.folder import report_of  # noqa: PLC0415
+
+    if settings.findings or settings.cloudtrail:
+        first, last = _days(settings, None, None)
+        _run(settings, max(first, last), last)
+    else:
+        _need_lake(settings)
+        out.print("no --cloudtrail and --findings: the logs are as complete as the lake is", markup=False)
+    night = Night(settings)
+    report = report_of(night, finding_id)
+    if report is None:
+        raise StopError(NOTHING, _unknown_finding(night, finding_id))
+    out.print(f"report: {report}", markup=False)
+    return DONE
+
+
+def _unknown_finding(night: Any, finding_id: str) -> str:
+    from expectations.tables import GUARDDUTY_FINDINGS  # noqa: PLC0415
+
+    findings = night.lake.read(GUARDDUTY_FINDINGS).select("finding_id").distinct()
+    known = [row.finding_id for row in findings.orderBy("finding_id").limit(3).collect()]
+    has = f"it has {findings.count()}, such as {', '.join(known)}" if known else "it has none"
+    return f"no finding {finding_id} in {night.settings.lake}; {has}"
+
+
+def _status(settings: Settings) -> None:
+    """Print three tables: accounts, rejects, runs."""
+    from pyspark.sql import functions as F  # noqa: PLC0415
+
+    from expectations.tables import INGEST_FILES, REJECTED_RECORDS  # noqa: PLC0415
+    from pipelines.night import Night  # noqa: PLC0415
+    from pipelines.run import last_runs  # noqa: PLC0415
+
+    night = Night(settings)
+    by_account = (
+        night.lake.read(INGEST_FILES)
+        .where("source IN ('cloudtrail', 'guardduty')")
+        .groupBy("source", "account_id")
+        .agg(
+            F.max("publish_date").alias("published to"),
+            F.date_format(F.max("max_event_at"), "yyyy-MM-dd HH:mm:ss").alias("events to (UTC)"),
+            F.count("*").alias("objects"),
+            F.sum("record_count").alias("records"),
+            F.sum("rejected_count").alias("rejected"),
+        )
+        .orderBy("source", "account_id")
+    )
+    _print_table("Ingested", by_account)
+    rejects = night.lake.read(REJECTED_RECORDS).groupBy("reason").agg(F.count("*").alias("records"))
+    _print_table("Rejected", rejects.orderBy(F.desc("records"), "reason").limit(20))
+    runs = RichTable("run", "began (UTC)", "took", "ended", title="Last runs", title_justify="left")
+    for line in last_runs(settings.lake_uri):
+        runs.add_row(*line)
+    out.print(runs)
+
+
+def _print_table(title: str, frame: Any) -> None:
+    table = RichTable(*frame.columns, title=title, title_justify="left")
+    for row in frame.collect():
+        table.add_row(
+            *["" if value is None else f"{value:,}" if isinstance(value, int) else str(value) for value in row]
+        )
+    out.print(table)
+
+
+def _days(settings: Settings, first: date | None, last: date | None) -> tuple[date, date]:
+    """Return the publish days to run: those asked for, else all that the sources have.
+
+    Raises:
+        StopError: no source is named, or the sources have nothing on those days.
+    """
+    if first and last and first > last:
+        raise StopError(WRONG_USE, f"--from {first} is after --to {last}")
+    if not settings.cloudtrail and not settings.findings:
+        raise StopError(WRONG_USE, "nothing to read: name a folder with --cloudtrail, --findings or both")
+    _need_java()
+    days = [
+        each.publish_date
+        for root, source in ((settings.cloudtrail, CLOUDTRAIL), (settings.findings, GUARDDUTY))
+        if root
+        for each in list_objects(root, source, first, last)
+        if each.skipped is None
+    ]
+    if not days:
+        span = f" from {first or 'the beginning'} to {last or 'the end'}" if first or last else ""
+        raise StopError(NOTHING, f"nothing was published{span} in {settings.cloudtrail or settings.findings}")
+    return first or min(days), last or max(days)
+
+
+def _day(option: str, text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise StopError(WRONG_USE, f"{option} {text}: not a day, write it as 2026-03-04") from error
+
+
+def _need_java() -> None:
+    java_home()
+
+
+def _need_lake(settings: Settings) -> None:
+    if "://" not in settings.lake and not Path(settings.lake).is_dir():
+        raise StopError(
+            NOTHING, f"there is no lake in {settings.lake}: make one with `rolescope run`, or name it with --lake"
+        )
+
+
+if __name__ == "__main__":
+    main()

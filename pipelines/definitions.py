@@ -1,0 +1,37 @@
+"""The code location: what Dagster loads. `dagster dev` and the command line use the same."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from pipelines.assets import activity, assumptions, ingest, sessions, usage
+from pipelines.jobs import findings_sensor, nightly, nightly_schedule
+from pipelines.night import Night
+from pipelines.settings import Settings
+
+ASSETS: list[dg.AssetsDefinition] = [
+    ingest.ingest,
+    usage.credential_issuances,
+    usage.session_usage,
+    sessions.credential_sessions,
+    sessions.chain_edges,
+    assumptions.role_sessions,
+    assumptions.role_assumptions,
+    activity.principal_activity,
+    activity.principal_baselines,
+]
+
+
+def build_definitions(night: Night) -> dg.Definitions:
+    """Return everything, with the run's night as the resource that assets ask for."""
+    return dg.Definitions(
+        assets=ASSETS,
+        jobs=[nightly],
+        schedules=[nightly_schedule],
+        sensors=[findings_sensor],
+        resources={"night": night},
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_definitions(Night(Settings()))

@@ -1,0 +1,79 @@
+"""Documentation made from the contracts: the README's list of tables and `docs/tables.md`. `make check` sees that it is fresh."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from expectations.contract import Column, Table
+from expectations.tables import TABLES
+
+ROOT = Path(__file__).parent.parent
+README, REFERENCE = ROOT / "README.md", ROOT / "docs" / "tables.md"
+_MARKED = re.compile(r"(<!-- tables: made by `make docs` -->\n).*?(<!-- end of tables -->)", re.DOTALL)
+
+
+def overview() -> str:
+    """Return the tables, a line each, as Markdown."""
+    lines = ["| table | one row | key |", "|---|---|---|"]
+    lines += [f"| [`{t.name}`](docs/tables.md#{t.name}) | {_cell(t.comment)} | {_names(t.key)} |" for t in TABLES]
+    return "\n".join(lines)
+
+
+def reference() -> str:
+    """Return every table with its columns and rules, as Markdown."""
+    parts = [
+        "# Tables\n\nMade from the contracts in `expectations/tables` by `make docs`. `_at` is a UTC timestamp, `_date` a UTC date, "
+        "null means unknown. Every row rule is a Delta constraint and an expectation.\n",
+        *[_section(table) for table in TABLES],
+    ]
+    return "\n".join(parts)
+
+
+def _section(table: Table) -> str:
+    partition = f", partitioned by `{table.partitioned_by}`" if table.partitioned_by else ""
+    differs = f"\nMay differ between two runs over the same records: {_names(table.bookkeeping)}.\n" if table.bookkeeping else ""
+    rules = "".join(f"- {name.replace('_', ' ')}: `{rule.strip()}`\n" for name, rule in table.rules.items())
+    rows = "\n".join(_row(column) for column in table.columns)
+    return (
+        f"## {table.name}\n\n{table.comment} Key: {_names(table.key)}{partition}.\n{differs}\n"
+        f"| column | type | meaning |\n|---|---|---|\n{rows}\n\n{rules}"
+    )
+
+
+def _row(column: Column) -> str:
+    values = f" ({', '.join(column.values)})" if column.values else ""
+    null = "" if column.required else "?"
+    return f"| `{column.name}` | `{column.type}{null}` | {_cell(column.comment + values)} |"
+
+
+def _names(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def pages() -> dict[Path, str]:
+    """Return the pages as they should be."""
+    readme = _MARKED.sub(lambda marks: f"{marks[1]}{overview()}\n{marks[2]}", README.read_text(encoding="utf-8"))
+    return {README: readme, REFERENCE: reference()}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or with `--check` say which are not fresh."""
+    stale = [page for page, text in pages().items() if not page.is_file() or page.read_text(encoding="utf-8") != text]
+    if "--check" in arguments:
+        for page in stale:
+            sys.stderr.write(f"{page.relative_to(ROOT)} is not as the contracts say: run `make docs`\n")
+        return 1 if stale else 0
+    for page in stale:
+        page.parent.mkdir(exist_ok=True)
+        page.write_text(pages()[page], encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

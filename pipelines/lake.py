@@ -1,0 +1,266 @@
+"""The lake: Delta tables in a folder or bucket, how far each has consumed the others, and what changed since.
+
+Every write is one commit that says in its `userMetadata` up to which version of each upstream table it has consumed (`Consumed`).
+A stage starts from there, so a crash loses nothing and a re-run with nothing new does nothing (DESIGN §4). SQL and DataFrames
+only: the same calls work on Spark Connect.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import functions as F
+
+from expectations.contract import Table
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
+
+
+class LakeError(Exception):
+    """The lake is not what we made, or cannot be reached; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Consumed:
+    """What a table's newest rows were made from: upstream versions, and facts of the lake that were used."""
+
+    versions: Mapping[str, int] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> str:
+        """As it stands in a commit's `userMetadata`."""
+        return json.dumps({"versions": dict(self.versions), "facts": dict(self.facts)}, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str | None) -> Consumed:
+        """Read what `as_json` wrote; nothing consumed if the commit is not ours."""
+        try:
+            told = json.loads(text or "{}")
+            return cls(told["versions"], told["facts"])
+        except (ValueError, KeyError, TypeError):
+            return cls()
+
+
+class Lake:
+    """The tables below one address."""
+
+    def __init__(self, spark: SparkSession, uri: str) -> None:
+        """Use the lake at `uri` (a folder, or `s3a://…`); its tables are made when they are first needed."""
+        self.spark = spark
+        self.uri = uri.rstrip("/")
+        self._states: dict[str, tuple[int, Consumed]] = {}
+
+    # -- addresses ---------------------------------------------------------------------------------------------------
+
+    def path(self, table: Table) -> str:
+        """Return where a table lies."""
+        return f"{self.uri}/{table.name}"
+
+    def _identifier(self, table: Table) -> str:
+        return f"delta.`{self.path(table).replace('`', '``')}`"
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def read(self, table: Table) -> DataFrame:
+        """Return the table as it is now."""
+        self.ensure(table)
+        return self.spark.read.format("delta").load(self.path(table))
+
+    def read_days(self, table: Table, days: Sequence[date | None]) -> DataFrame:
+        """Return the rows of some partitions of a table partitioned by a date; null is a partition too."""
+        return self.read(table).where(days_condition(_partition(table), days))
+
+    def on_days(self, table: Table, column: str, days: Sequence[date]) -> DataFrame:
+        """Return the rows whose timestamp column falls on one of these days (UTC).
+
+        The column need not be a partition: a range of times is what Delta's statistics per file can skip by.
+        """
+        return self.read(table).where(times_condition(column, days))
+
+    def changes(self, table: Table, since: int, *columns: str) -> DataFrame:
+        """Return rows that were added to or removed from the table after version `since`, in these columns.
+
+        Rows that a commit took out and put back as they were (a rewritten slice, a compaction) are not changes.
+        """
+        if since < 0:
+            return self.read(table).select(*columns)
+        if since >= self.version(table):
+            return self.read(table).select(*columns).limit(0)
+        feed = self._feed(table, since)
+        removed = F.col("_change_type").isin("delete", "update_preimage")
+        before, after = feed.where(removed).select(*columns), feed.where(~removed).select(*columns)
+        return before.exceptAll(after).unionByName(after.exceptAll(before))
+
+    def touched(self, table: Table, since: int) -> DataFrame:
+        """Return every row written or removed after version `since`, those put back as they were included: it costs less."""
+        return self.read(table) if since < 0 else self._feed(table, since)
+
+    def _feed(self, table: Table, since: int) -> DataFrame:
+        feed = self.spark.read.format("delta").option("readChangeFeed", "true").option("startingVersion", since + 1)
+        return feed.load(self.path(table))
+
+    # -- state -------------------------------------------------------------------------------------------------------
+
+    def ensure(self, table: Table) -> None:
+        """Make the table if it is not there, with comments, constraints and change data feed; reader version 1."""
+        if table.name in self._states:
+            return
+        try:
+            self.state(table)
+        except AnalysisException:
+            self.spark.sql(self._create(table)).collect()
+            self._states.pop(table.name, None)
+
+    def _create(self, table: Table) -> str:
+        columns = ", ".join(column.ddl for column in table.columns)
+        partitioning = f"PARTITIONED BY (`{table.partitioned_by}`)" if table.partitioned_by else ""
+        properties = {
+            "delta.enableChangeDataFeed": "true",
+            "delta.minReaderVersion": "1",
+            "delta.minWriterVersion": "4",
+        }
+        properties |= {f"delta.constraints.{name}": rule for name, rule in table.constraints.items()}
+        listed = ", ".join(f"{_literal(key)} = {_literal(value)}" for key, value in properties.items())
+        return (
+            f"CREATE TABLE IF NOT EXISTS {self._identifier(table)} ({columns}) USING delta {partitioning} "
+            f"COMMENT {_literal(table.comment)} TBLPROPERTIES ({listed})"
+        )
+
+    def state(self, table: Table) -> tuple[int, Consumed]:
+        """Return the table's version and what it has consumed, as its newest commit that says so has it."""
+        if table.name not in self._states:
+            self._states[table.name] = self._read_state(table)
+        return self._states[table.name]
+
+    def _read_state(self, table: Table) -> tuple[int, Consumed]:
+        history = self.spark.sql(f"DESCRIBE HISTORY {self._identifier(table)} LIMIT 50").select(
+            "version", "userMetadata"
+        )
+        commits = history.orderBy(F.desc("version")).collect()
+        told = next((commit.userMetadata for commit in commits if commit.userMetadata), None)
+        return commits[0].version, Consumed.from_json(told)
+
+    def version(self, table: Table) -> int:
+        """Return the table's newest version; makes it if it is not there."""
+        self.ensure(table)
+        return self.state(table)[0]
+
+    def consumed(self, table: Table) -> Consumed:
+        """Return what the table has consumed so far."""
+        self.ensure(table)
+        return self.state(table)[1]
+
+    # -- writing: one commit each, that says what it consumed ----------------------------------------------------------
+
+    def append(self, table: Table, rows: DataFrame, consumed: Consumed) -> None:
+        """Add rows."""
+        self.ensure(table)
+        writer = table.conform(rows).write.format("delta").mode("append")
+        writer.option("userMetadata", consumed.as_json()).save(self.path(table))
+        self._wrote(table)
+
+    def replace_days(self, table: Table, rows: DataFrame, days: Sequence[date | None], consumed: Consumed) -> None:
+        """Put rows in place of all that these partitions held, in one commit."""
+        self.ensure(table)
+        writer = table.conform(rows).write.format("delta").mode("overwrite")
+        writer = writer.option("replaceWhere", days_condition(_partition(table), days))
+        writer.option("userMetadata", consumed.as_json()).save(self.path(table))
+        self._wrote(table)
+
+    def merge(self, table: Table, rows: DataFrame, consumed: Consumed, *, only_of: DataFrame | None = None) -> None:
+        """Put rows in place of those with the same key, add the others.
+
+        Args:
+            table: a small table, or one whose keys lie in few files (a merge rewrites every file it touches).
+            rows: new rows.
+            consumed: what they were made from.
+            only_of: keys, or the first columns of keys, whose rows go where `rows` no longer has them.
+        """
+        self.ensure(table)
+        partition = [table.partitioned_by] if table.partitioned_by else []
+        on = " AND ".join(f"t.`{name}` <=> s.`{name}`" for name in (*partition, *table.key))
+        with self._metadata(consumed):
+            if only_of is not None:
+                self._forget(table, rows, only_of)
+            self.spark.sql(
+                f"MERGE INTO {self._identifier(table)} t USING {{rows}} s ON {on} "
+                "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *",
+                rows=table.conform(rows),
+            ).collect()
+        self._wrote(table)
+
+    def _forget(self, table: Table, rows: DataFrame, only_of: DataFrame) -> None:
+        """Delete the rows of `only_of` that are not in `rows`."""
+        keys = list(table.key)
+        current = self.read(table).select(*keys).join(only_of, on=only_of.columns, how="left_semi")
+        new = rows.select(*keys)
+        gone = current.exceptAll(new.intersectAll(current))
+        on = " AND ".join(f"t.`{name}` <=> s.`{name}`" for name in keys)
+        if gone.isEmpty():
+            return
+        self.spark.sql(
+            f"MERGE INTO {self._identifier(table)} t USING {{gone}} s ON {on} WHEN MATCHED THEN DELETE", gone=gone
+        ).collect()
+
+    def mark(self, table: Table, consumed: Consumed) -> None:
+        """Say that the table has consumed more, though no row of it changed."""
+        with self._metadata(consumed):
+            self.spark.sql(
+                f"ALTER TABLE {self._identifier(table)} SET TBLPROPERTIES ('rolescope.consumed' = {_literal(consumed.as_json())})"
+            ).collect()
+        self._wrote(table)
+
+    @contextmanager
+    def _metadata(self, consumed: Consumed) -> Iterator[None]:
+        self.spark.conf.set(_USER_METADATA, consumed.as_json())
+        try:
+            yield
+        finally:
+            self.spark.conf.unset(_USER_METADATA)
+
+    def _wrote(self, table: Table) -> None:
+        self._states.pop(table.name, None)
+
+
+def days_condition(column: str, days: Sequence[date | None]) -> str:
+    """Return the SQL condition that holds for these days of a date column: what `replaceWhere` and pruning understand."""
+    named = sorted(day for day in days if day is not None)
+    listed = ", ".join(f"DATE'{day.isoformat()}'" for day in named)
+    conditions = [f"`{column}` IN ({listed})"] if named else []
+    if None in days:
+        conditions.append(f"`{column}` IS NULL")
+    return " OR ".join(conditions) or "false"
+
+
+def times_condition(column: str, days: Sequence[date]) -> str:
+    """Return the SQL condition that a timestamp lies on one of these days, as one range per run of days."""
+    ranges: list[tuple[date, date]] = []
+    for day in sorted(set(days)):
+        if ranges and ranges[-1][1] == day:
+            ranges[-1] = (ranges[-1][0], day + timedelta(days=1))
+        else:
+            ranges.append((day, day + timedelta(days=1)))
+    conditions = [
+        f"(`{column}` >= TIMESTAMP'{start.isoformat()}' AND `{column}` < TIMESTAMP'{end.isoformat()}')"
+        for start, end in ranges
+    ]
+    return " OR ".join(conditions) or "false"
+
+
+def _partition(table: Table) -> str:
+    if table.partitioned_by is None:
+        raise LakeError(f"{table.name} has no partitions to replace")
+    return table.partitioned_by
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

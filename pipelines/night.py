@@ -1,0 +1,82 @@
+"""What a run works with: the lake, the settings, whom it tells, and what it knows of how far each table is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import functions as F
+
+from expectations.contract import Table
+from pipelines.lake import Consumed, Lake
+from pipelines.progress import Progress, Silent
+from pipelines.settings import Settings
+from pipelines.spark import spark_session
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+@dataclass
+class Night:
+    """One run over the lake. Dagster hands it to every asset; the Spark session begins when the first one needs it."""
+
+    settings: Settings
+    progress: Progress = field(default_factory=Silent)
+    accounts: frozenset[str] | None = None
+    """Only the objects of these accounts are ingested; all if null."""
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The lake of the settings."""
+        spark = spark_session(self.settings.spark_master, memory=self.settings.spark_memory)
+        return Lake(spark, self.settings.lake_uri)
+
+    # -- what changed ------------------------------------------------------------------------------------------------
+
+    def versions(self, upstream: Iterable[Table]) -> dict[str, int]:
+        """Return the newest version of each table: what a stage that starts now is going to have consumed."""
+        return {table.name: self.lake.version(table) for table in upstream}
+
+    def since(self, table: Table, upstream: Table) -> int:
+        """Return the version of `upstream` that `table` has consumed; -1 if it has not begun."""
+        return self.lake.consumed(table).versions.get(upstream.name, -1)
+
+    def fact(self, table: Table, name: str) -> Any:
+        """Return a fact of the lake that was used when `table` was written last."""
+        return self.lake.consumed(table).facts.get(name)
+
+    def has_news(self, table: Table, upstream: Iterable[Table]) -> bool:
+        """Whether an upstream table has a version that `table` has not consumed."""
+        return any(self.lake.version(each) > self.since(table, each) for each in upstream)
+
+    def changed(self, table: Table, upstream: Table, *columns: str) -> DataFrame:
+        """Return rows that came into or went out of `upstream` since `table` consumed it, in these columns."""
+        return self.lake.changes(upstream, self.since(table, upstream), *columns)
+
+    def touched_days(self, table: Table, upstream: Table) -> list[date | None]:
+        """Return the partitions of `upstream` that were written since `table` consumed it."""
+        if self.lake.version(upstream) <= self.since(table, upstream):
+            return []
+        assert upstream.partitioned_by  # noqa: S101  (a stage of ours asks)
+        touched = self.lake.touched(upstream, self.since(table, upstream))
+        return days_in(touched.select(upstream.partitioned_by))
+
+
+def days_in(frame: DataFrame) -> list[date | None]:
+    """Return the distinct days of a frame's only column: as many as there are days, however many rows."""
+    column = frame.columns[0]
+    days = [row[0] for row in frame.select(F.col(column).cast("date")).distinct().collect()]
+    return sorted(days, key=lambda day: (day is not None, day or date.min))
+
+
+def settle(frame: DataFrame, condition: str) -> tuple[DataFrame, int]:
+    """Materialise a frame between rounds, so that its plan does not grow, and count the rows with a condition."""
+    settled = frame.localCheckpoint()
+    return settled, settled.where(condition).count()
+
+
+__all__ = ["Consumed", "Night", "days_in", "settle"]

@@ -1,0 +1,178 @@
+"""Persist a candidate once, hold it against its contract, then publish it. What breaks its contract is never published.
+
+This is the one place where rows get into the lake. Our own invariants block; bad input never does: it was rejected, with its
+reason, before it became a candidate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from expectations.contract import Table
+from expectations.suites import ExpectationFailedError, Verdict, validate
+from pipelines.lake import Consumed
+from pipelines.night import Night
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+CHECK = "contract"
+Made = Mapping[str, "Candidate"]
+Event = dg.MaterializeResult[Any] | dg.AssetCheckResult
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Rows that want to be published, and what they replace.
+
+    Args:
+        rows: rows of the table.
+        days: partitions that they replace as a whole; or
+        only_of: keys (or the first columns of keys) that they replace, by merge; or
+        by_key: they replace rows of the same key; or none of these: they are added.
+        facts: facts of the lake that went into them, besides the versions of upstream tables.
+    """
+
+    rows: DataFrame
+    days: list[date | None] | None = None
+    only_of: DataFrame | None = None
+    by_key: bool = False
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def table_asset(
+    *tables: Table, upstream: Sequence[Table], partitions: dg.PartitionsDefinition[str], description: str | None = None
+) -> Callable[[Callable[[Night], Made | None]], dg.AssetsDefinition]:
+    """Make a function into the asset (or assets) of a stage.
+
+    The function gets the `Night` and returns a candidate per table, by name, or None where nothing is new. Tables are
+    published in the order given; the last one's commit is the one that says what the stage has consumed.
+    """
+
+    def decorate(make: Callable[[Night], Made | None]) -> dg.AssetsDefinition:
+        specs = [
+            dg.AssetSpec(
+                table.name,
+                deps=[dg.AssetKey(each.name) for each in upstream],
+                description=f"{table.comment}\n\n{description or make.__doc__ or ''}".strip(),
+                metadata={"dagster/column_schema": column_schema(table)},
+                group_name=make.__module__.rsplit(".", maxsplit=1)[-1],
+                kinds={"spark", "deltalake"},
+            )
+            for table in tables
+        ]
+        checks = [dg.AssetCheckSpec(CHECK, asset=table.name, blocking=True) for table in tables]
+
+        @dg.multi_asset(
+            name=make.__name__,
+            specs=specs,
+            check_specs=checks,
+            partitions_def=partitions,
+            backfill_policy=dg.BackfillPolicy.single_run(),
+            pool="spark",
+        )
+        def stage(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night]) -> Iterator[Event]:
+            versions = night.versions(upstream)
+            made = make(night) if night.has_news(tables[-1], upstream) else None
+            for table in tables:
+                if made is None:
+                    night.progress.finished(table.name, "up to date")
+                    yield from recorded(night, Verdict(table.name, 0, (), ()))
+                else:
+                    candidate = made[table.name]
+                    verdict = publish(night, table, candidate, Consumed(versions, candidate.facts))
+                    yield from recorded(night, verdict)
+                    night.progress.finished(table.name, _extent(candidate, verdict.row_count))
+            context.log.info(f"{make.__name__}: done")
+
+        return stage
+
+    return decorate
+
+
+def publish(night: Night, table: Table, candidate: Candidate, consumed: Consumed) -> Verdict:
+    """Check a candidate and, if its contract holds, write it; the verdict says which it was."""
+    rows = table.conform(candidate.rows).persist()
+    try:
+        verdict = held_against_contract(rows, table)
+        if verdict.passed:
+            write(night, table, rows, candidate, consumed, verdict.row_count)
+    finally:
+        rows.unpersist()
+    return verdict
+
+
+def recorded(night: Night, verdict: Verdict) -> Iterator[Event]:
+    """Yield what Dagster records of a verdict.
+
+    Raises:
+        ExpectationFailedError: the rows broke their contract: nothing was written, and what is downstream must not run.
+    """
+    yield dg.AssetCheckResult(asset_key=verdict.table, check_name=CHECK, passed=verdict.passed, metadata=_told(verdict))
+    if not verdict.passed:
+        raise ExpectationFailedError(
+            f"{verdict.table}: not published, since it breaks its contract: {'; '.join(verdict.failures)}"
+        )
+    yield dg.MaterializeResult(
+        asset_key=verdict.table,
+        metadata={"rows written": verdict.row_count, "dagster/uri": f"{night.settings.lake_uri}/{verdict.table}"},
+    )
+
+
+def held_against_contract(rows: DataFrame, table: Table) -> Verdict:
+    """Return the verdict on persisted rows; no rows have nothing to break."""
+    row_count = rows.count()
+    if row_count == 0:
+        return Verdict(table.name, 0, (), ())
+    return validate(rows, table, row_count)
+
+
+def write(
+    night: Night, table: Table, rows: DataFrame, candidate: Candidate, consumed: Consumed, row_count: int
+) -> None:
+    """Write checked rows in one commit that says what was consumed."""
+    lake = night.lake
+    before = lake.version(table)
+    if candidate.days is not None:
+        if candidate.days:
+            lake.replace_days(table, rows, candidate.days, consumed)
+    elif candidate.only_of is not None or (candidate.by_key and row_count):
+        lake.merge(table, rows, consumed, only_of=candidate.only_of)
+    elif row_count:
+        lake.append(table, rows, consumed)
+    if lake.version(table) == before and lake.consumed(table) != consumed:
+        lake.mark(table, consumed)  # a write of no rows makes no commit
+
+
+def column_schema(table: Table) -> dg.TableSchema:
+    """Return a contract as Dagster shows it."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                column.name,
+                column.type,
+                column.comment,
+                constraints=dg.TableColumnConstraints(nullable=not column.required),
+            )
+            for column in table.columns
+        ]
+    )
+
+
+def _told(verdict: Verdict) -> dict[str, Any]:
+    held = [name for name in verdict.checked if not any(failure.startswith(name) for failure in verdict.failures)]
+    lines = [f"- ✗ {failure}" for failure in verdict.failures] + [f"- ✓ {name}" for name in held]
+    return {"rows": verdict.row_count, "expectations": dg.MetadataValue.md("\n".join(lines) or "no rows")}
+
+
+def _extent(candidate: Candidate, row_count: int) -> str:
+    days = sorted(day for day in candidate.days or [] if day is not None)
+    if not days:
+        return f"{row_count:>10,} rows"
+    span = f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    return f"{row_count:>10,} rows, {span}"

@@ -1,0 +1,94 @@
+"""A run of the job in this process: the same assets that the Dagster UI shows, with the range of days that is asked for."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance, RunRecord
+
+    from pipelines.night import Night
+
+HOME = Path(__file__).parent.parent / "dagster_home"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    succeeded: bool
+    run_id: str
+    failures: tuple[str, ...]
+
+
+@contextmanager
+def dagster_instance() -> Iterator[DagsterInstance]:
+    """Open the instance that remembers runs: `DAGSTER_HOME`, else the one of this repository, so that the UI shows them too."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Dagster's own imports
+        import dagster as dg  # noqa: PLC0415
+
+    if "DAGSTER_HOME" not in os.environ and HOME.is_dir():
+        os.environ["DAGSTER_HOME"] = str(HOME)
+    if "DAGSTER_HOME" not in os.environ:
+        with dg.DagsterInstance.ephemeral() as instance:
+            yield instance
+        return
+    Path(os.environ["DAGSTER_HOME"]).mkdir(parents=True, exist_ok=True)
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
+def run_nightly(night: Night, first: date, last: date) -> Outcome:
+    """Run the nightly job over publish days `first` to `last` (UTC, both included), in one pass."""
+    from pipelines.definitions import build_definitions  # noqa: PLC0415  (imports Dagster: seconds)
+
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    job = build_definitions(night).resolve_job_def("nightly")
+    tags = {
+        "dagster/asset_partition_range_start": first.isoformat(),
+        "dagster/asset_partition_range_end": last.isoformat(),
+        "rolescope/lake": night.settings.lake_uri,
+    }
+    with dagster_instance() as instance:
+        result = job.execute_in_process(
+            instance=instance,
+            tags=tags,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+    failures = tuple(_message(event.event_specific_data) for event in result.all_node_events if event.is_step_failure)
+    return Outcome(result.success, result.run_id, failures)
+
+
+def _message(failure: object) -> str:
+    """Return the cause of a step's failure in one line: the exception of ours, not Dagster's around it."""
+    error = getattr(failure, "error", None)
+    while error is not None and error.cause is not None:
+        error = error.cause
+    text = str(getattr(error, "message", failure)).strip()
+    return text.split("\n", maxsplit=1)[0]
+
+
+def last_runs(lake_uri: str, limit: int = 5) -> list[tuple[str, str, str, str]]:
+    """Return the last runs over a lake, newest first: id, begin (UTC), duration, how it ended."""
+    with dagster_instance() as instance:
+        import dagster as dg  # noqa: PLC0415
+
+        records = instance.get_run_records(filters=dg.RunsFilter(tags={"rolescope/lake": lake_uri}), limit=limit)
+    return [_run_line(record) for record in records]
+
+
+def _run_line(record: RunRecord) -> tuple[str, str, str, str]:
+    begun = datetime.fromtimestamp(record.start_time, UTC) if record.start_time else None
+    took = f"{record.end_time - record.start_time:.0f} s" if record.end_time and record.start_time else ""
+    ended = record.dagster_run.status.value.lower()
+    return record.dagster_run.run_id[:8], f"{begun:%Y-%m-%d %H:%M:%S}" if begun else "", took, ended

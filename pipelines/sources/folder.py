@@ -1,0 +1,163 @@
+"""A folder with logs in the layout of S3: `[prefix/]AWSLogs/[<org>/]<account>/<kind>/<region>/YYYY/MM/DD/<object>`.
+
+Listing goes down to the days asked for and no further: at scale CloudTrail is a listing problem first.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from urllib.parse import quote, unquote, urlparse
+
+CLOUDTRAIL, GUARDDUTY = "cloudtrail", "guardduty"
+
+_ACCOUNT = re.compile(r"^\d{12}$")
+_KINDS = {
+    "CloudTrail": CLOUDTRAIL,
+    "GuardDuty": GUARDDUTY,
+    "CloudTrail-Digest": "cloudtrail-digest",
+    "CloudTrail-Insight": "cloudtrail-insight",
+    "CloudTrail-Aggregated": "cloudtrail-aggregated",
+    "Config": "config",
+    "vpcflowlogs": "vpcflowlogs",
+}
+_ENDINGS = {CLOUDTRAIL: (".json.gz", ".json"), GUARDDUTY: (".jsonl.gz", ".jsonl", ".json.gz", ".json")}
+_DEEPEST_PREFIX = 8
+
+
+class SourceError(Exception):
+    """The folder is missing, unreadable, or holds something else; the message says which, and what is expected."""
+
+
+@dataclass(frozen=True)
+class SourceObject:
+    """An object of a source: what its path says of it."""
+
+    uri: str
+    etag: str
+    size: int
+    source: str
+    account_id: str
+    region: str
+    publish_date: date
+    skipped: str | None = None
+    """Why it is not for us, null if it is."""
+
+
+@dataclass(frozen=True)
+class _Kind:
+    folder: Path
+    source: str
+    account_id: str
+
+
+def list_objects(
+    root: str, wanted: str, first: date | None = None, last: date | None = None, accounts: frozenset[str] | None = None
+) -> list[SourceObject]:
+    """Return the objects published from `first` to `last` (UTC days, both included; all if not given), oldest first.
+
+    Objects beside the wanted source (digests, insights, flow logs) are in the list as skipped, so that they can be counted.
+
+    Raises:
+        SourceError: there is no such folder, it is not readable, or nothing below it has the layout of `wanted`.
+    """
+    folder = Path(root)
+    if not folder.is_dir():
+        raise SourceError(f"{wanted}: there is no folder {root}")
+    try:
+        kinds = list(_kinds(folder.resolve()))
+    except OSError as error:
+        raise SourceError(f"{wanted}: {error.filename} cannot be listed ({error.strerror})") from error
+    if not any(kind.source == wanted for kind in kinds):
+        raise SourceError(_nothing_like(folder, wanted))
+    other_sources = {CLOUDTRAIL, GUARDDUTY} - {wanted}  # each is listed by the one who wants it
+    chosen = [k for k in kinds if k.source not in other_sources and (accounts is None or k.account_id in accounts)]
+    found = [each for kind in chosen for each in _objects(kind, wanted, first, last)]
+    return sorted(found, key=lambda each: (each.publish_date, each.uri))
+
+
+def read_object(uri: str) -> bytes:
+    """Return the bytes of an object, as they are stored.
+
+    Raises:
+        OSError: it is gone, or not readable.
+    """
+    return Path(unquote(urlparse(uri).path)).read_bytes()
+
+
+def _nothing_like(folder: Path, wanted: str) -> str:
+    layout = {CLOUDTRAIL: "AWSLogs/<account>/CloudTrail/<region>/YYYY/MM/DD/*.json.gz"}.get(
+        wanted, "AWSLogs/<account>/GuardDuty/<region>/YYYY/MM/DD/*.jsonl.gz"
+    )
+    there = sorted(entry.name for entry in folder.iterdir())
+    listed = ", ".join(there[:3]) + (f" and {len(there) - 3} more" if len(there) > 3 else "")
+    has = f"it has {listed}" if there else "it is empty"
+    return f"{wanted}: no {layout} below {folder}; {has}"
+
+
+def _kinds(folder: Path) -> Iterator[_Kind]:
+    """Find `<account>/<kind>` folders: below the folder, or above it where a user names a folder inside."""
+    parts = folder.parts
+    for index in range(len(parts) - 1):
+        if _ACCOUNT.match(parts[index]) and parts[index + 1] in _KINDS:
+            yield _Kind(folder, _KINDS[parts[index + 1]], parts[index])
+            return
+    yield from _kinds_below(folder, _DEEPEST_PREFIX)
+
+
+def _kinds_below(folder: Path, levels: int) -> Iterator[_Kind]:
+    for entry in sorted(folder.iterdir()):
+        if not entry.is_dir():
+            continue
+        if _ACCOUNT.match(folder.name) and entry.name in _KINDS:
+            yield _Kind(entry, _KINDS[entry.name], folder.name)
+        elif levels > 1:
+            yield from _kinds_below(entry, levels - 1)
+
+
+def _objects(kind: _Kind, wanted: str, first: date | None, last: date | None) -> Iterator[SourceObject]:
+    for day, folder in _days(kind.folder):
+        if (first and day < first) or (last and day > last):
+            continue
+        region = folder.parts[-4]
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.is_file():
+                    continue
+                stat = entry.stat()
+                yield SourceObject(
+                    uri=f"file://{quote(entry.path)}",
+                    etag=f"{stat.st_size}-{stat.st_mtime_ns}",
+                    size=stat.st_size,
+                    source=kind.source,
+                    account_id=kind.account_id,
+                    region=region,
+                    publish_date=day,
+                    skipped=_why_skipped(kind.source, wanted, entry.name),
+                )
+
+
+def _why_skipped(source: str, wanted: str, name: str) -> str | None:
+    if source != wanted:
+        return f"{source}, not {wanted}"
+    if not name.endswith(_ENDINGS[wanted]):
+        return f"not one of {', '.join(_ENDINGS[wanted])}"
+    return None
+
+
+def _days(folder: Path) -> Iterator[tuple[date, Path]]:
+    """Find the day folders `<region>/YYYY/MM/DD` at or below a folder, whichever of their parents it is."""
+    parts = folder.parts
+    if re.fullmatch(r"\d{4}", parts[-3]) and re.fullmatch(r"\d{2}", parts[-2]) and re.fullmatch(r"\d{2}", parts[-1]):
+        try:
+            yield date(int(parts[-3]), int(parts[-2]), int(parts[-1])), folder
+        except ValueError:
+            return
+        return
+    for entry in sorted(folder.iterdir()):
+        if entry.is_dir():
+            yield from _days(entry)

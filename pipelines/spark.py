@@ -1,0 +1,96 @@
+"""The Spark session: a local one by default, an existing cluster by a setting."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+MINIMUM_JAVA = 17
+
+# Defaults of Spark and Delta suit clusters; on two cores and small tables they cost seconds a query.
+_LOCAL = {
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 2)),
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties')}",
+}
+_ALWAYS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.sql.parquet.compression.codec": "zstd",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+}
+
+
+class JavaMissingError(Exception):
+    """There is no Java that Spark can run on."""
+
+
+def java_home() -> Path:
+    """Return the home of a Java that Spark can run on.
+
+    Looks at `JAVA_HOME`, then at the `java` on the path, then where Debian and macOS put theirs.
+
+    Raises:
+        JavaMissingError: none is new enough; the message says what to do.
+    """
+    candidates = [Path(os.environ["JAVA_HOME"])] if os.environ.get("JAVA_HOME") else []
+    if found := shutil.which("java"):
+        candidates.append(Path(found).resolve().parent.parent)
+    candidates += sorted(Path("/usr/lib/jvm").glob("*"), reverse=True)
+    candidates += sorted(Path("/Library/Java/JavaVirtualMachines").glob("*/Contents/Home"), reverse=True)
+    for home in candidates:
+        if _java_version(home) >= MINIMUM_JAVA:
+            return home
+    raise JavaMissingError(
+        f"Spark needs Java {MINIMUM_JAVA} or newer and none was found: install one "
+        f"(Debian, Ubuntu: `sudo apt-get install openjdk-{MINIMUM_JAVA}-jre-headless`), or set JAVA_HOME to one."
+    )
+
+
+def _java_version(home: Path) -> int:
+    """Return the major version of the Java at `home`, 0 if there is none."""
+    java = home / "bin" / "java"
+    if not java.is_file():
+        return 0
+    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S603
+    match = re.search(r'version "(?:1\.)?(\d+)', told)
+    return int(match.group(1)) if match else 0
+
+
+def spark_session(master: str = "local[*]", *, memory: str = "3g", extra: dict[str, str] | None = None) -> SparkSession:
+    """Return the session that everything runs on, made if need be.
+
+    Args:
+        master: `local[*]`, `spark://…` for a standalone cluster, `sc://…` for Spark Connect.
+        memory: heap of the local driver.
+        extra: further Spark settings; they win over ours.
+
+    Raises:
+        JavaMissingError: a local session is asked for and there is no Java.
+    """
+    from pyspark.sql import SparkSession  # noqa: PLC0415  (half a second, and not needed by `--help`)
+
+    if master.startswith("sc://"):
+        return SparkSession.builder.remote(master).getOrCreate()
+    os.environ["JAVA_HOME"] = str(java_home())
+    os.environ["PYSPARK_PYTHON"] = sys.executable  # else workers run whatever `python3` is
+    builder = SparkSession.builder.appName("rolescope").master(master)
+    settings = _ALWAYS | _LOCAL | {"spark.driver.memory": memory} | (extra or {})
+    for key, value in settings.items():
+        builder = builder.config(key, value)
+    return builder.getOrCreate()

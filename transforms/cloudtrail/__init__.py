@@ -1,0 +1,9 @@
+"""CloudTrail: from the objects of a trail to events, once each (DESIGN §3, SEMANTICS §1, §3, §6).
+
+Belongs here: what a record means and which of its copies stands. Does not: listing and opening objects, and writing tables.
+"""
+
+from transforms.cloudtrail.copies import Resolved, only_callers_copies, resolve_copies
+from transforms.cloudtrail.deliveries import files, parse_objects, rejects
+
+__all__ = ["Resolved", "files", "only_callers_copies", "parse_objects", "rejects", "resolve_copies"]

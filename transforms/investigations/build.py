@@ -1,0 +1,230 @@
+"""From findings and tables to investigations: gather the evidence of all of them, then write each one's document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from expectations.tables import INVESTIGATION_INDICATORS, INVESTIGATIONS
+from transforms.investigations import surroundings
+from transforms.investigations.deeds import build_deeds
+from transforms.investigations.family import build_entities, build_family, build_tuples
+from transforms.investigations.novelty import (
+    LEVELS,
+    build_history,
+    build_levels,
+    build_standing,
+    build_values,
+    with_novelty,
+)
+from transforms.investigations.panels import gather, panel
+from transforms.investigations.scope import with_scope
+from transforms.investigations.subjects import find_subjects
+from transforms.investigations.techniques import TECHNIQUES
+from transforms.investigations.volume import build_account_calls, build_hourly, build_hours, build_windows
+from transforms.investigations.writing import write_documents
+
+Settle = Callable[[DataFrame], DataFrame]
+"""Materialises a frame that is used many times: `lambda frame: frame.localCheckpoint()`."""
+
+
+class Sources(NamedTuple):
+    """Tables (by contract), cut by the caller to the days that `days_needed` names; the last three rows are whole."""
+
+    events: DataFrame
+    usage: DataFrame
+    sessions: DataFrame
+    issuances: DataFrame
+    activity: DataFrame
+    volume: DataFrame
+    baselines: DataFrame
+    role_sessions: DataFrame
+    assumptions: DataFrame
+    findings: DataFrame
+    files: DataFrame
+
+
+class Investigations(NamedTuple):
+    """INVESTIGATIONS and INVESTIGATION_INDICATORS."""
+
+    investigations: DataFrame
+    indicators: DataFrame
+
+
+def build_investigations(
+    findings: DataFrame, sources: Sources, settle: Settle = lambda frame: frame, report_uri: str | None = None
+) -> Investigations:
+    """Return the investigations of findings, and their indicators, in one pass for all of them.
+
+    Args:
+        findings: GUARDDUTY_FINDINGS, one row (the newest version) each.
+        sources: see `Sources`.
+        settle: materialises what several panels use, and the written documents.
+        report_uri: where reports will be, with `{}` for the investigation id; null if None.
+
+    The same findings and rows give the same documents, byte for byte. Memory of the driver does not grow with either.
+    """
+    subjects = settle(find_subjects(with_scope(findings), sources.usage, sources.sessions))
+    family = settle(build_family(subjects, sources.usage, sources.sessions))
+    tuples = build_tuples(subjects, family, sources.usage)
+    deeds = settle(build_deeds(subjects, tuples, sources.events))
+    entities = settle(build_entities(subjects, family))
+    evidence = [
+        *_of_chain(subjects, family, entities, sources),
+        *_of_deeds(deeds),
+        *_of_behaviour(subjects, entities, deeds, sources, settle),
+        *_of_surroundings(subjects, family, entities, deeds, sources),
+    ]
+    written = settle(write_documents(gather(subjects, evidence)))
+    uri = (
+        F.format_string(report_uri.replace("{}", "%s"), "investigation_id")
+        if report_uri
+        else F.lit(None).cast("string")
+    )
+    investigations = written.drop("indicators").withColumn("report_uri", uri)
+    indicators = written.select("investigation_id", "finding_id", F.inline("indicators"))
+    return Investigations(
+        INVESTIGATIONS.conform(investigations.select(*INVESTIGATIONS.column_names)),
+        INVESTIGATION_INDICATORS.conform(indicators.select(*INVESTIGATION_INDICATORS.column_names)),
+    )
+
+
+_SESSION = ["credential_session_id", "principal_type", "role_session_id", "principal_id", "role_arn", "role_name", "session_name", "account_id", "started_at", "expires_at", "first_event_at", "last_event_at", "event_count", "failed_count", "access_key_ids", "issuing_api", "issuing_event_ids", "assumed_by_type", "assumed_by_id", "assumed_by_name", "assumed_by_account_id", "parent_session_id", "root_type", "root_id", "root_name", "root_account_id", "chain_depth", "chain", "is_chained", "is_cross_account", "attribution_method", "attribution_confidence", "attribution_status", "attribution_reason", "candidates", "source_identity", "mfa_authenticated", "used_after_expiry", "binding_confidence", "top_session_id"]
+
+
+def _of_chain(subjects: DataFrame, family: DataFrame, entities: DataFrame, sources: Sources) -> list[DataFrame]:
+    near = _near("started_at")
+    by_id = F.col("credential_session_id").asc()
+    observed = entities.select("investigation_id", "relation", F.col("entity_id").alias("role_session_id")).join(
+        sources.role_sessions, on="role_session_id", how="inner"
+    )
+    return [
+        panel("family", family, [*_SESSION, "relation", "hops", "entity_id", "family_size"], [near, by_id], 500),
+        panel("assumptions", surroundings.build_assumptions(subjects, sources.sessions), _SESSION, [near, by_id], 50),
+        panel("involved", surroundings.build_involved(subjects, sources.sessions), _SESSION, [near, by_id], 50),
+        panel(
+            "role_sessions", observed,
+            ["role_session_id", "role_arn", "account_id", "first_observed_at", "last_observed_at", "credential_session_count", "event_count", "failed_count", "relation"],
+            [F.col("relation").desc(), F.col("role_session_id").asc()], 50,
+        ),
+        panel(
+            "entities", entities, ["entity_id", "entity_kind", "relation", "role_arn", "root_id", "account_id"],
+            [F.col("relation").desc(), F.col("entity_id").asc()], 50,
+        ),
+        panel(
+            "past_use", surroundings.build_past_use(entities, sources.sessions),
+            ["entity_id", "started_date", "root_id", "session_count", "event_count", "failed_count"],
+            [F.col("started_date").desc()], 50, per=("entity_id",),
+        ),
+        panel(
+            "past_calls", surroundings.build_past_calls(entities, sources.activity),
+            ["entity_id", "api", "success_count", "failed_count", "first_at", "last_at", "active_days"],
+            [(F.col("success_count") + F.col("failed_count")).desc(), F.col("api").asc()], 25, per=("entity_id",),
+        ),
+    ]  # fmt: skip
+
+
+def _of_deeds(deeds: DataFrame) -> list[DataFrame]:
+    """What they did: the notable first, then what changes something, then the rest; the document puts it in order of time."""
+    order = [
+        F.col("api").isin(*TECHNIQUES).desc(),
+        F.col("is_in_scope").desc(),
+        F.coalesce("read_only", F.lit(False)).asc(),
+        F.col("event_at").asc(),
+        F.col("event_id").asc(),
+    ]
+    shown = ["relation", "entity_id", "credential_session_id", "event_id", "event_at", "is_in_scope", "is_failed", "api", "region", "read_only", "outcome", "error_code", "error_message", "source_ip", "source_host", "user_agent", "city", "country_code", "aso", "access_key_id", "recipient_account_id", "invoked_by", "mfa_authenticated", "target", "is_management"]
+    totals = deeds.groupBy("investigation_id", "relation", "entity_id", "is_in_scope").agg(
+        F.count_if(~F.col("is_failed")).alias("success_count"),
+        F.count_if("is_failed").alias("failed_count"),
+        F.min("event_at").alias("first_at"),
+        F.max("event_at").alias("last_at"),
+    )
+    return [
+        panel("deeds", deeds, shown, order, 200),
+        panel(
+            "totals", totals, ["relation", "entity_id", "is_in_scope", "success_count", "failed_count", "first_at", "last_at"],
+            [F.col("relation").desc(), F.col("entity_id").asc(), F.col("is_in_scope").desc()], 200,
+        ),
+    ]  # fmt: skip
+
+
+def _of_behaviour(
+    subjects: DataFrame, entities: DataFrame, deeds: DataFrame, sources: Sources, settle: Settle
+) -> list[DataFrame]:
+    levels = build_levels(entities)
+    history = settle(build_history(sources.activity, sources.baselines, levels))
+    values = with_novelty(build_values(deeds), levels, history)
+    calls = (F.col("success_count") + F.col("failed_count")).desc()
+    is_known = F.coalesce("session_is_recent", F.lit(False))
+    known = [f"{level}_{what}" for level in LEVELS for what in ("first_at", "last_at", "is_recent")]
+    hourly = build_hourly(entities, sources.volume)
+    return [
+        panel(
+            "values", values,
+            ["relation", "entity_id", "is_in_scope", "dimension", "value", "success_count", "failed_count", "first_at", "last_at", "event_ids", "source_ips", "latitude", "longitude"] + known,
+            [is_known.asc(), calls, F.col("value").asc()], 60, per=("entity_id", "is_in_scope", "dimension"),
+        ),
+        panel(
+            "standing", build_standing(levels, history), ["entity_id", "level", "principal_kind", "principal_id", "first_at", "active_days"],
+            [F.col("entity_id").asc(), F.col("level").asc()], 200,
+        ),
+        panel(
+            "hours", build_hours(hourly), ["relation", "entity_id", "hour_at", "success_count", "failed_count"],
+            [_near("hour_at"), F.col("hour_at").asc()], 1_500, per=("entity_id",),
+        ),
+        panel(
+            "windows", build_windows(hourly),
+            ["relation", "entity_id", "api", "scope_count", "window_total", "window_total_of_squares", "window_most"],
+            [F.col("scope_count").desc(), F.col("entity_id").asc(), F.col("api").asc()], 500,
+        ),
+        panel(
+            "account_calls", build_account_calls(subjects, sources.volume), ["account_id", "api", "success_count", "failed_count"],
+            [calls, F.col("api").asc()], 20,
+        ),
+    ]  # fmt: skip
+
+
+def _of_surroundings(
+    subjects: DataFrame, family: DataFrame, entities: DataFrame, deeds: DataFrame, sources: Sources
+) -> list[DataFrame]:
+    accounts = surroundings.build_accounts(subjects, family)
+    assumption = ["role_arn", "assumed_by_type", "assumed_by_id", "assumed_by_name", "assumed_by_account_id", "first_at", "last_at", "success_count", "denied_count", "is_cross_account"]
+    latest = [
+        F.col("last_at").desc(),
+        F.col("role_arn").asc(),
+        F.col("assumed_by_type").asc(),
+        F.col("assumed_by_id").asc(),
+    ]
+    return [
+        panel("assumers", surroundings.build_assumers(subjects, sources.assumptions), assumption, latest, 50),
+        panel("assumed_roles", surroundings.build_assumed_roles(subjects, sources.assumptions), assumption, latest, 50),
+        panel(
+            "refusals", surroundings.build_refusals(entities, sources.issuances),
+            ["entity_id", "issued_at", "issuing_api", "outcome", "issued_role_arn", "issuing_event_ids"],
+            [F.col("issued_at").asc(), F.col("action_id").asc()], 50,
+        ),
+        panel(
+            "related", surroundings.build_related(subjects, entities, sources.findings, deeds),
+            ["finding_id", "type", "title", "severity", "severity_label", "account_id", "region", "first_seen_at", "last_seen_at", "updated_at", "remote_ip", "shared"],
+            [F.col("severity").desc(), F.col("first_seen_at").asc(), F.col("finding_id").asc()], 30,
+        ),
+        panel(
+            "notable", surroundings.build_notable(accounts, sources.events),
+            ["event_id", "event_at", "account_id", "principal_id", "identity_arn", "api", "outcome", "error_code", "is_failed", "source_ip", "target"],
+            [_near("event_at"), F.col("event_at").asc(), F.col("event_id").asc()], 60,
+        ),
+        panel(
+            "logs", surroundings.build_logs(accounts, sources.files),
+            ["account_id", "from_at", "complete_to_at", "file_count", "rejected_file_count", "rejected_count"],
+            [F.col("account_id").asc()], 50,
+        ),
+    ]  # fmt: skip
+
+
+def _near(time: str) -> Column:
+    """How far from the scope's start: what is nearest comes first."""
+    return F.abs(F.unix_timestamp(time) - F.unix_timestamp("scope_start_at")).asc_nulls_last()

@@ -1,0 +1,170 @@
+"""The sessions that an investigation is about: its own, those they came from, and those chained from them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from transforms.investigations.relations import DESCENDANT, SELF, relate
+from transforms.investigations.scope import AROUND_DAYS
+from transforms.investigations.subjects import entity_of_session, entity_of_usage
+from transforms.usage import TUPLE
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_SESSIONS = 500
+
+_PERSON = ("iam_user", "root")
+_KEY = ("investigation_id", "scope_start_at", "scope_end_at", "entity_kind", "entity_id")
+_RELATION = "investigation_id string, credential_session_id string, relation string, hops int"
+
+
+def build_family(subjects: DataFrame, usage: DataFrame, sessions: DataFrame) -> DataFrame:
+    """Return the CREDENTIAL_SESSIONS of each investigation with `relation`, `hops`, `entity_id` and `family_size`.
+
+    Relation is self, ancestor, descendant or other (the same start of chain, another branch). Of a family larger than
+    MOST_SESSIONS the own sessions and those that began nearest the scope are kept, and `family_size` says how many there are.
+    """
+    own = _own(subjects, usage).withColumn("is_own", F.lit(True))
+    tops = (
+        own.join(sessions.select("credential_session_id", "top_session_id"), on="credential_session_id", how="inner")
+        .select("investigation_id", "top_session_id")
+        .distinct()
+    )
+    of_chain = tops.join(sessions, on="top_session_id", how="inner").select("investigation_id", "credential_session_id")
+    people = subjects.where(F.col("entity_kind").isin(*_PERSON)).select(*_KEY)
+    in_time = (F.col("started_at") >= F.col("scope_start_at")) & (
+        F.col("started_at") < F.col("scope_end_at") + F.expr(f"INTERVAL {AROUND_DAYS} DAYS")
+    )
+    of_person = people.join(
+        sessions, on=(F.col("root_id") == F.col("entity_id")) & in_time & F.col("role_arn").isNotNull(), how="inner"
+    ).select("investigation_id", "credential_session_id")
+    family = (
+        own.select("investigation_id", "credential_session_id").unionByName(of_chain).unionByName(of_person).distinct()
+    )
+    described = (
+        family.join(own, on=["investigation_id", "credential_session_id"], how="left")
+        .join(subjects.select(*[F.col(name).alias(f"subject_{name}") for name in _KEY]), on=F.col("investigation_id") == F.col("subject_investigation_id"), how="inner")
+        .join(sessions, on="credential_session_id", how="inner")
+        .withColumn("is_own", F.coalesce("is_own", F.lit(False)))
+    )  # fmt: skip
+    kept = _nearest(described)
+    relations = kept.select(
+        "investigation_id", "credential_session_id", "parent_session_id", "is_own", "subject_entity_kind"
+    )
+    related = relations.groupBy("investigation_id").applyInPandas(_related, _RELATION)
+    _, entity = entity_of_session()
+    is_self = F.col("relation") == SELF
+    return (
+        kept.join(related, on=["investigation_id", "credential_session_id"], how="inner")
+        .withColumn("entity_id", F.when(is_self, F.col("subject_entity_id")).otherwise(entity))
+        .withColumn("scope_start_at", F.col("subject_scope_start_at"))
+        .drop("is_own", *[f"subject_{name}" for name in _KEY])
+    )
+
+
+def build_tuples(subjects: DataFrame, family: DataFrame, usage: DataFrame) -> DataFrame:
+    """Return which identity tuples the investigated and the chained sessions used, by day: the join to their events.
+
+    Columns: investigation_id, relation, entity_id, credential_session_id, event_date and the tuple. A user's own calls have no
+    session where they were made with a long-term key.
+    """
+    tuple_of_day = ("event_date", *TUPLE)
+    members = family.where(F.col("relation").isin(SELF, DESCENDANT)).select(
+        "investigation_id", "relation", "entity_id", "credential_session_id"
+    )
+    of_sessions = members.join(usage, on="credential_session_id", how="inner")
+    kind, entity = entity_of_usage()
+    uses = usage.withColumns({"user_kind": kind, "user_id": entity})
+    people = subjects.where(F.col("entity_kind").isin(*_PERSON)).select("investigation_id", "entity_kind", "entity_id")
+    is_own = (F.col("user_kind") == F.col("entity_kind")) & (F.col("user_id") == F.col("entity_id"))
+    of_people = people.join(uses, on=is_own, how="inner").withColumn("relation", F.lit(SELF))
+    columns = ["investigation_id", "relation", "entity_id", "credential_session_id", *tuple_of_day]
+    return of_sessions.select(*columns).unionByName(of_people.select(*columns)).distinct()
+
+
+def build_entities(subjects: DataFrame, family: DataFrame) -> DataFrame:
+    """Return whose behaviour is looked at: the subject and every chained role session, with the principals it is held against.
+
+    Columns: investigation_id, scope_start_at, scope_end_at, entity_id, entity_kind, relation, role_arn, root_id, account_id.
+    The root is null where sessions of one identifier have several, or none that is resolved.
+    """
+    scopes = subjects.select("investigation_id", "scope_start_at", "scope_end_at")
+    is_resolved = F.col("attribution_status") == "resolved"
+    chained = family.where(F.col("relation").isin(SELF, DESCENDANT)).select(
+        "investigation_id", "entity_id", "relation", "role_arn", F.when(is_resolved, F.col("root_id")).alias("root_id"),
+        "account_id", "role_session_id",
+    )  # fmt: skip
+    itself = subjects.where(F.col("matched_by") != "none").where(F.col("matched_by") != "ambiguous").select(
+        "investigation_id", "entity_id", F.lit(SELF).alias("relation"), "role_arn",
+        F.when(F.col("entity_kind").isin(*_PERSON), F.col("entity_id")).alias("root_id"), "account_id",
+        F.when(F.col("entity_kind") == "role_session", F.col("entity_id")).alias("role_session_id"),
+    )  # fmt: skip
+    one_root = F.when(F.count_distinct("root_id") == 1, F.max("root_id"))
+    folded = (
+        chained.unionByName(itself)
+        .groupBy("investigation_id", "entity_id")
+        .agg(
+            F.max("relation").alias("relation"),  # `self` comes after `descendant`
+            F.max("role_arn").alias("role_arn"),
+            one_root.alias("root_id"),
+            F.max("account_id").alias("account_id"),
+            F.max("role_session_id").alias("role_session_id"),
+        )
+    )
+    kinds = subjects.select("investigation_id", "entity_id", F.col("entity_kind").alias("subject_kind"))
+    return (
+        folded.join(kinds, on=["investigation_id", "entity_id"], how="left")
+        .withColumn("entity_kind", F.when(F.col("role_session_id").isNotNull(), "role_session").otherwise(F.col("subject_kind")))
+        .drop("subject_kind", "role_session_id")
+        .join(scopes, on="investigation_id", how="inner")
+    )  # fmt: skip
+
+
+def _own(subjects: DataFrame, usage: DataFrame) -> DataFrame:
+    """Return the credential sessions of the subject: the matched ones, and others it used in the scope."""
+    matched = subjects.select("investigation_id", F.explode("session_ids").alias("credential_session_id"))
+    kind, entity = entity_of_usage()
+    uses = usage.where(F.col("credential_session_id").isNotNull()).select(
+        kind.alias("user_kind"), entity.alias("user_id"), "credential_session_id", "first_event_at", "last_event_at"
+    )
+    is_own = (F.col("user_kind") == F.col("entity_kind")) & (F.col("user_id") == F.col("entity_id"))
+    is_in_scope = (F.col("first_event_at") < F.col("scope_end_at")) & (
+        F.col("last_event_at") >= F.col("scope_start_at")
+    )
+    used = (
+        subjects.select(*_KEY)
+        .join(uses, on=is_own & is_in_scope, how="inner")
+        .select("investigation_id", "credential_session_id")
+    )
+    return matched.unionByName(used).distinct()
+
+
+def _nearest(family: DataFrame) -> DataFrame:
+    away = F.abs(F.unix_timestamp("started_at") - F.unix_timestamp("subject_scope_start_at"))
+    order = (F.col("is_own").desc(), away.asc_nulls_last(), F.col("credential_session_id").asc())
+    per_investigation = Window.partitionBy("investigation_id")
+    return (
+        family.withColumn("place", F.row_number().over(per_investigation.orderBy(*order)))
+        .withColumn("family_size", F.count("*").over(per_investigation))
+        .where(F.col("place") <= MOST_SESSIONS)
+        .drop("place")
+    )
+
+
+def _related(family: pd.DataFrame) -> pd.DataFrame:
+    """Relate the sessions of one investigation."""
+    parents = {
+        session: parent if isinstance(parent, str) else None
+        for session, parent in zip(family["credential_session_id"], family["parent_session_id"], strict=True)
+    }
+    own = set(family.loc[family["is_own"], "credential_session_id"])
+    is_person = family["subject_entity_kind"].iloc[0] in _PERSON
+    related = relate(parents, own, starts_are_children=is_person)
+    result: pd.DataFrame = family[["investigation_id", "credential_session_id"]].copy()
+    result["relation"] = [related[session][0] for session in result["credential_session_id"]]
+    result["hops"] = [related[session][1] for session in result["credential_session_id"]]
+    return result

@@ -1,0 +1,60 @@
+"""The scope time of an investigation, and which days of which tables it needs (DESIGN §5)."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+BASELINE_DAYS = 45
+AROUND_DAYS = 7
+TRAINING_DAYS = 14
+
+
+class Days(NamedTuple):
+    """Days from first to last, both included."""
+
+    first: date
+    last: date
+
+
+class DaysNeeded(NamedTuple):
+    """Which days of each table the caller hands in. Tables that are not named here are needed whole."""
+
+    events: Days
+    usage: Days
+    sessions: Days
+    """By started_date; rows without one are needed too."""
+    issuances: Days
+    activity: Days
+    volume: Days
+
+
+def with_scope(findings: DataFrame) -> DataFrame:
+    """Add `scope_start_at` and `scope_end_at` (UTC, not included): first to last seen, snapped out to whole hours.
+
+    What was last seen on the very hour is inside: the end is the next one.
+    """
+    return findings.withColumns(
+        {
+            "scope_start_at": F.date_trunc("hour", "first_seen_at"),
+            "scope_end_at": F.date_trunc("hour", "last_seen_at") + F.expr("INTERVAL 1 HOUR"),
+        }
+    )
+
+
+def days_needed(first_scope_start: datetime, last_scope_end: datetime) -> DaysNeeded:
+    """Return the days that investigations need whose scopes lie between these two instants (UTC)."""
+    past = (first_scope_start - timedelta(days=BASELINE_DAYS)).date()
+    before = (first_scope_start - timedelta(days=AROUND_DAYS)).date()
+    after = (last_scope_end + timedelta(days=AROUND_DAYS)).date()
+    return DaysNeeded(
+        events=Days(before, after),
+        usage=Days(before, after),
+        sessions=Days(past, after),
+        issuances=Days(before, after),
+        activity=Days(past, last_scope_end.date()),
+        volume=Days(past, after),
+    )

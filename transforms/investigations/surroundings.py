@@ -1,0 +1,220 @@
+"""What stands around a session: who assumes the role, earlier use, other findings, notable calls of others, and the logs."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from transforms.investigations.deeds import api, is_notable, target
+from transforms.investigations.relations import DESCENDANT
+from transforms.investigations.scope import AROUND_DAYS, BASELINE_DAYS
+from transforms.usage import is_failed
+
+_AROUND = f"INTERVAL {AROUND_DAYS} DAYS"
+
+
+def build_assumptions(subjects: DataFrame, sessions: DataFrame) -> DataFrame:
+    """Return every time the subject's role session was assumed, from 45 days before the scope until a week after it."""
+    theirs = subjects.where(F.col("entity_kind") == "role_session").select(
+        "investigation_id", "scope_start_at", "scope_end_at", F.col("entity_id").alias("role_session_id")
+    )
+    return theirs.join(sessions, on="role_session_id", how="inner").where(
+        (F.col("started_at") >= F.col("scope_start_at") - F.expr(f"INTERVAL {BASELINE_DAYS} DAYS"))
+        & (F.col("started_at") < F.col("scope_end_at") + F.expr(_AROUND))
+    )
+
+
+def build_involved(subjects: DataFrame, sessions: DataFrame) -> DataFrame:
+    """Return all sessions of the subject's role that were alive in the scope, whoever they lead back to."""
+    of_role = subjects.where(F.col("role_arn").isNotNull()).select(
+        "investigation_id", "scope_start_at", "scope_end_at", "role_arn"
+    )
+    begun = F.coalesce("started_at", "first_event_at")
+    is_alive = (begun < F.col("scope_end_at")) & (
+        F.greatest(begun, "expires_at", "last_event_at") >= F.col("scope_start_at")
+    )
+    return of_role.join(sessions, on="role_arn", how="inner").where(is_alive)
+
+
+def build_past_use(entities: DataFrame, sessions: DataFrame) -> DataFrame:
+    """Return on which days each chained role session was used before the scope, by the same root.
+
+    Where the root is not known, it is the identifier alone, and `root_id` is null.
+    """
+    chained = entities.where(F.col("relation") == DESCENDANT).select(
+        "investigation_id",
+        "scope_start_at",
+        F.col("entity_id").alias("role_session_id"),
+        F.col("root_id").alias("entity_root_id"),
+    )
+    is_same = F.col("entity_root_id").isNull() | (F.col("root_id") == F.col("entity_root_id"))
+    return (
+        chained.join(sessions, on="role_session_id", how="inner")
+        .where((F.col("started_at") < F.col("scope_start_at")) & is_same)
+        .groupBy(
+            "investigation_id", F.col("role_session_id").alias("entity_id"), F.to_date("started_at").alias("started_date")
+        )
+        .agg(
+            F.max("entity_root_id").alias("root_id"),
+            F.count("*").alias("session_count"),
+            F.sum("event_count").alias("event_count"),
+            F.sum("failed_count").alias("failed_count"),
+        )
+    )  # fmt: skip
+
+
+def build_past_calls(entities: DataFrame, activity: DataFrame) -> DataFrame:
+    """Return what each chained role session had called in the 45 days before the scope."""
+    chained = entities.where(F.col("relation") == DESCENDANT).select(
+        "investigation_id", "scope_start_at", "entity_kind", "entity_id"
+    )
+    is_theirs = (F.col("principal_kind") == F.col("entity_kind")) & (F.col("principal_id") == F.col("entity_id"))
+    start = F.to_date(F.col("scope_start_at") - F.expr(f"INTERVAL {BASELINE_DAYS} DAYS"))
+    return (
+        chained.join(activity.where(F.col("dimension") == "api"), on=is_theirs, how="inner")
+        .where((F.col("activity_date") >= start) & (F.col("last_at") < F.col("scope_start_at")))
+        .groupBy("investigation_id", "entity_id", F.col("value").alias("api"))
+        .agg(
+            F.sum("success_count").alias("success_count"), F.sum("failed_count").alias("failed_count"),
+            F.min("first_at").alias("first_at"), F.max("last_at").alias("last_at"),
+            F.count_distinct("activity_date").alias("active_days"),
+        )
+    )  # fmt: skip
+
+
+def build_assumers(subjects: DataFrame, assumptions: DataFrame) -> DataFrame:
+    """Return who assumed, or tried to assume, the subject's role: ROLE_ASSUMPTIONS over all history."""
+    of_role = subjects.where(F.col("role_arn").isNotNull()).select("investigation_id", "role_arn")
+    return of_role.join(assumptions, on="role_arn", how="inner")
+
+
+def build_assumed_roles(subjects: DataFrame, assumptions: DataFrame) -> DataFrame:
+    """Return the roles that the subject's role (or the user) assumed, or tried to."""
+    theirs = subjects.select("investigation_id", F.coalesce("role_arn", "entity_id").alias("assumed_by_id"))
+    return theirs.join(assumptions, on="assumed_by_id", how="inner")
+
+
+def build_refusals(entities: DataFrame, issuances: DataFrame) -> DataFrame:
+    """Return issuing calls of the subject and of chained sessions that were refused, in the scope and the week after."""
+    theirs = entities.select("investigation_id", "scope_start_at", "scope_end_at", "entity_id")
+    is_theirs = (F.col("caller_principal_id") == F.col("entity_id")) | (F.col("assumed_by_id") == F.col("entity_id"))
+    is_in_time = (F.col("issued_at") >= F.col("scope_start_at")) & (
+        F.col("issued_at") < F.col("scope_end_at") + F.expr(_AROUND)
+    )
+    refused = issuances.where(F.col("outcome") != "success")
+    return theirs.join(refused, on=is_theirs & is_in_time, how="inner")
+
+
+def build_related(subjects: DataFrame, entities: DataFrame, findings: DataFrame, deeds: DataFrame) -> DataFrame:
+    """Return other findings, in their newest version, that share key, principal, role or address within a week of the scope.
+
+    `shared` lists what is shared: access_key, principal, role, address.
+    """
+    newest = Window.partitionBy("finding_id").orderBy(F.col("updated_at").desc())
+    others = findings.withColumn("version", F.row_number().over(newest)).where(F.col("version") == 1).drop("version")
+    role_in_account = F.concat_ws("/", "account_id", "user_name")
+    offered = others.select(
+        F.col("finding_id").alias("other_id"),
+        F.inline(
+            F.array(
+                _shared("access_key", F.col("access_key_id")),
+                _shared("principal", F.col("principal_id")),
+                _shared("role", F.when(F.col("user_name").isNotNull(), role_in_account)),
+                _shared("address", F.col("remote_ip")),
+            )
+        ),
+    ).where(F.col("value").isNotNull())
+    subject_role = F.concat_ws("/", "account_id", F.substring_index("role_arn", "/", -1))
+    of_finding = subjects.select(
+        "investigation_id",
+        F.inline(
+            F.array(
+                _shared("access_key", F.col("finding_access_key_id")),
+                _shared("principal", F.col("finding_principal_id")),
+                _shared("role", F.when(F.col("role_arn").isNotNull(), subject_role)),
+                _shared("address", F.col("finding_remote_ip")),
+            )
+        ),
+    )
+    of_entities = entities.select(
+        "investigation_id", F.lit("principal").alias("kind"), F.col("entity_id").alias("value")
+    )
+    of_keys = deeds.select("investigation_id", F.lit("access_key").alias("kind"), F.col("access_key_id").alias("value"))
+    asked = (
+        reduce(DataFrame.unionByName, [of_finding, of_entities, of_keys]).where(F.col("value").isNotNull()).distinct()
+    )
+    scopes = subjects.select(
+        "investigation_id", "scope_start_at", "scope_end_at", F.col("finding_id").alias("own_finding_id")
+    )
+    pairs = asked.join(offered, on=["kind", "value"], how="inner").groupBy("investigation_id", "other_id").agg(
+        F.array_sort(F.collect_set("kind")).alias("shared")
+    )  # fmt: skip
+    is_near = (F.col("last_seen_at") >= F.col("scope_start_at") - F.expr(_AROUND)) & (
+        F.col("first_seen_at") < F.col("scope_end_at") + F.expr(_AROUND)
+    )
+    return (
+        pairs.join(scopes, on="investigation_id", how="inner")
+        .where(F.col("other_id") != F.col("own_finding_id"))
+        .join(others.withColumnRenamed("finding_id", "other_id"), on="other_id", how="inner")
+        .where(is_near)
+        .withColumnRenamed("other_id", "finding_id")
+    )
+
+
+def build_accounts(subjects: DataFrame, family: DataFrame) -> DataFrame:
+    """Return the accounts that an investigation touches: investigation_id, scope, account_id."""
+    of_chain = family.where(F.col("relation") != "other").select(
+        "investigation_id",
+        F.explode(F.array("account_id", "assumed_by_account_id", "root_account_id")).alias("account_id"),
+    )
+    of_subject = subjects.select(
+        "investigation_id", F.explode(F.array("account_id", "finding_account_id")).alias("account_id")
+    )
+    accounts = of_chain.unionByName(of_subject).where(F.col("account_id").isNotNull()).distinct()
+    return accounts.join(
+        subjects.select("investigation_id", "scope_start_at", "scope_end_at"), on="investigation_id", how="inner"
+    )
+
+
+def build_notable(accounts: DataFrame, events: DataFrame) -> DataFrame:
+    """Return notable calls (`TECHNIQUES`) by anybody in the accounts concerned, within a week of the scope, one per action."""
+    notable = events.where(is_notable() & ~F.col("identity_type").eqNullSafe("AWSAccount")).select(
+        "event_id", "action_id", "event_at", F.col("recipient_account_id").alias("account_id"), "principal_id", "identity_arn",
+        api().alias("api"), "outcome", "error_code", "source_ip", target().alias("target"), is_failed().alias("is_failed"),
+    )  # fmt: skip
+    is_near = (F.col("event_at") >= F.col("scope_start_at") - F.expr(_AROUND)) & (
+        F.col("event_at") < F.col("scope_end_at") + F.expr(_AROUND)
+    )
+    once = Window.partitionBy("investigation_id", "action_id").orderBy("account_id", "event_id")
+    return (
+        accounts.join(notable, on="account_id", how="inner")
+        .where(is_near)
+        .withColumn("copy", F.row_number().over(once))
+        .where(F.col("copy") == 1)
+        .drop("copy")
+    )
+
+
+def build_logs(accounts: DataFrame, files: DataFrame) -> DataFrame:
+    """Return up to when the logs of each account concerned are here, and what of them could not be read.
+
+    An account without a log object has `complete_to_at` null: its own trail is not in the lake.
+    """
+    of_account = (
+        files.where(F.col("source") == "cloudtrail")
+        .groupBy("account_id")
+        .agg(
+            F.max("max_event_at").alias("complete_to_at"),
+            F.min("min_event_at").alias("from_at"),
+            F.count_if(F.col("status") == "ingested").alias("file_count"),
+            F.count_if(F.col("status") == "rejected").alias("rejected_file_count"),
+            F.sum("rejected_count").alias("rejected_count"),
+        )
+    )
+    return accounts.join(F.broadcast(of_account), on="account_id", how="left")
+
+
+def _shared(kind: str, value: Column) -> Column:
+    return F.struct(F.lit(kind).alias("kind"), value.alias("value"))
