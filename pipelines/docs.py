@@ -33,7 +33,11 @@ def reference() -> str:
 
 def _section(table: Table) -> str:
     partition = f", partitioned by `{table.partitioned_by}`" if table.partitioned_by else ""
-    differs = f"\nMay differ between two runs over the same records: {_names(table.bookkeeping)}.\n" if table.bookkeeping else ""
+    differs = (
+        f"\nMay differ between two runs over the same records: {_names(table.bookkeeping)}.\n"
+        if table.bookkeeping
+        else ""
+    )
     rules = "".join(f"- {name.replace('_', ' ')}: `{rule.strip()}`\n" for name, rule in table.rules.items())
     rows = "\n".join(_row(column) for column in table.columns)
     return (

@@ -1,7 +1,6 @@
 """What runs when: every table each night, and in between the findings that come in."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: Dagster reads the annotation of `context` itself.
 import json
 from datetime import UTC, datetime, timedelta
 

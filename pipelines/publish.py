@@ -4,22 +4,19 @@ This is the one place where rows get into the lake. Our own invariants block; ba
 reason, before it became a candidate.
 """
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: Dagster reads the annotation of `context` itself.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
+from pyspark.sql import DataFrame
 
 from expectations.contract import Table
 from expectations.suites import ExpectationFailedError, Verdict, validate
 from pipelines.lake import Consumed
 from pipelines.night import Night
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
 
 CHECK = "contract"
 Made = Mapping[str, "Candidate"]

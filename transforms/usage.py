@@ -28,7 +28,12 @@ def count_usage(events: DataFrame) -> DataFrame:
     One count per action: the caller's copy, so that a call into another account is not counted twice.
     """
     is_sign_in = (F.col("event_source") == "signin.amazonaws.com") & F.col("event_name").isin(*SIGN_IN_EVENTS)
-    made = only_callers_copies(events).where(F.col("identity_type").isin(*WITH_CREDENTIALS) & ~is_sign_in)
+    is_other = (F.col("event_category") != "Management") & ~F.col("identity_type").eqNullSafe("AWSAccount")
+    made = (
+        only_callers_copies(events)
+        .unionByName(events.where(is_other))
+        .where(F.col("identity_type").isin(*WITH_CREDENTIALS) & ~is_sign_in)
+    )
     same_in_all = ["identity_type", "identity_arn", "identity_account_id", "role_arn", "source_identity"]
     counted = made.groupBy("event_date", *TUPLE).agg(
         *[F.max(name).alias(name) for name in same_in_all],

@@ -34,7 +34,7 @@ def principal_activity(night: Night) -> Made:
     usage = (
         lake.read(SESSION_USAGE)
         if None in start_days
-        else lake.on_days(SESSION_USAGE, "session_created_at", start_days)
+        else lake.on_days(SESSION_USAGE, "session_created_at", [day for day in start_days if day])
     )
     used = usage.join(rerooted.select("credential_session_id").distinct(), on="credential_session_id", how="left_semi")
     new_days = night.touched_days(PRINCIPAL_ACTIVITY_DAILY, CLOUDTRAIL_EVENTS)

@@ -4,15 +4,13 @@ Order of the commits: rejected records, then rows, then the ledger. A crash in b
 know; the next run reads them again and finds their rows there already.
 """
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: Dagster reads the annotation of `context` itself.
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import reduce
-from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from expectations.contract import Table
@@ -23,11 +21,9 @@ from pipelines.night import Night, days_in
 from pipelines.partitions import PUBLISH_DAYS
 from pipelines.publish import CHECK, Candidate, Event, column_schema, publish, recorded
 from pipelines.sources.folder import CLOUDTRAIL, GUARDDUTY, SourceObject, list_objects, read_object
-from transforms import cloudtrail, findings
+from transforms import cloudtrail
+from transforms import findings as guardduty
 from transforms.enrichment import Locator
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
 
 _TABLES = (REJECTED_RECORDS, CLOUDTRAIL_EVENTS, GUARDDUTY_FINDINGS, INGEST_FILES)
 _OBJECT = "uri string, etag string, size bigint, source string, account_id string, region string, publish_date date, skipped string"
@@ -49,7 +45,8 @@ class _Source:
     name: str
     table: Table
     parse: Callable[[DataFrame], DataFrame]
-    resolve: Callable[[DataFrame, DataFrame], Any]
+    resolve: Callable[..., cloudtrail.Resolved]
+    at: str
     existing: Callable[[DataFrame], DataFrame]
 
 
@@ -107,13 +104,15 @@ def _sources(night: Night) -> list[_Source]:
             CLOUDTRAIL_EVENTS,
             lambda objects: cloudtrail.parse_objects(objects, read_object, locate),
             cloudtrail.resolve_copies,
+            "event_at",
             known_events,
         ),
         _Source(
             GUARDDUTY,
             GUARDDUTY_FINDINGS,
-            lambda objects: findings.parse_objects(objects, read_object),
-            findings.resolve_copies,
+            lambda objects: guardduty.parse_objects(objects, read_object),
+            guardduty.resolve_copies,
+            "updated_at",
             known_findings,
         ),
     ]
@@ -155,9 +154,14 @@ def _read_chunk(night: Night, source: _Source, chunk: list[SourceObject], batch_
     objects = spark.createDataFrame([tuple(asdict(each).values()) for each in chunk], _OBJECT)
     wanted = objects.where("skipped IS NULL").repartition(_tasks(night, chunk), "publish_date", "uri")
     deliveries = source.parse(wanted).persist()
-    resolved = source.resolve(deliveries, source.existing(deliveries))
+    resolved = source.resolve(
+        deliveries,
+        source.existing(deliveries),
+        rejected=night.lake.read(REJECTED_RECORDS),
+        settle=lambda frame: frame.localCheckpoint(),
+    )
     rejected = cloudtrail.rejects(deliveries).unionByName(resolved.rejects)
-    ledger = _ledger(cloudtrail.files(deliveries, objects.where("skipped IS NULL")), objects, batch_id)
+    ledger = _ledger(cloudtrail.files(deliveries, wanted, source.at), objects, batch_id)
     nothing = Consumed()
     known = night.lake.read(REJECTED_RECORDS).select(*REJECTED_RECORDS.key)
     steps: list[tuple[Table, Candidate]] = [
@@ -176,15 +180,17 @@ def _read_chunk(night: Night, source: _Source, chunk: list[SourceObject], batch_
 
 def _ledger(files: DataFrame, objects: DataFrame, batch_id: str) -> DataFrame:
     """Return INGEST_FILES rows: what was read, and what was left alone because it is not for us."""
-    read = files.withColumns({"batch_id": F.lit(batch_id), "ingested_at": F.lit(datetime.now(UTC))})
-    skipped = objects.where("skipped IS NOT NULL").select(
-        "uri", "etag", "source", "account_id", "region", "publish_date",
-        F.lit("skipped").alias("status"), F.lit(0).cast("bigint").alias("record_count"),
-        F.lit(0).cast("bigint").alias("rejected_count"), F.lit(None).cast("timestamp").alias("min_event_at"),
-        F.lit(None).cast("timestamp").alias("max_event_at"), F.lit(batch_id).alias("batch_id"),
-        F.lit(datetime.now(UTC)).alias("ingested_at"), F.col("skipped").alias("reason"),
-    )  # fmt: skip
-    return reduce(lambda one, other: one.unionByName(other), [read.select(*INGEST_FILES.column_names), skipped])
+    no_records = {"record_count": F.lit(0).cast("bigint"), "rejected_count": F.lit(0).cast("bigint")}
+    no_times = {name: F.lit(None).cast("timestamp") for name in ("min_event_at", "max_event_at")}
+    skipped = (
+        objects.where("skipped IS NOT NULL")
+        .select("uri", "etag", F.lit("skipped").alias("status"), F.col("skipped").alias("reason"))
+        .withColumns({**no_records, **no_times})
+    )
+    of_path = objects.select("uri", "etag", "source", "account_id", "region", "publish_date")
+    of_run = {"batch_id": F.lit(batch_id), "ingested_at": F.lit(datetime.now(UTC)).cast("timestamp")}
+    ledger = files.unionByName(skipped).join(of_path, on=["uri", "etag"], how="inner").withColumns(of_run)
+    return ledger.select(*INGEST_FILES.column_names)
 
 
 def _tasks(night: Night, chunk: list[SourceObject]) -> int:

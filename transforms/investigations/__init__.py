@@ -2,7 +2,7 @@
 
 One pass for all findings. Evidence is gathered set-based, keyed by investigation (`subjects`, `family`, `deeds`, `novelty`,
 `volume`, `surroundings`), packed into one row per investigation (`panels`), and put into words by plain Python functions of
-one investigation (`document`, `words`, `indicators`, `severity`).
+one investigation (`document`, `answers`, `indicators`, `severity`).
 """
 
 from transforms.investigations.build import Investigations, Sources, build_investigations

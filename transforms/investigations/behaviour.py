@@ -82,7 +82,7 @@ def _standing(case: Case, identifier: str, seen: Row | None) -> Row:
     return {
         "id": identifier,
         "first_at": first_at,
-        "active_days": seen["active_days"] if seen else 0,
+        "active_days": min(seen["active_days"], BASELINE_DAYS) if seen else 0,
         "is_in_training": age < timedelta(days=TRAINING_DAYS),
     }
 

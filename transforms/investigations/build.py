@@ -20,7 +20,7 @@ from transforms.investigations.novelty import (
     build_values,
     with_novelty,
 )
-from transforms.investigations.panels import gather, panel
+from transforms.investigations.panels import gather, names, panel
 from transforms.investigations.scope import with_scope
 from transforms.investigations.subjects import find_subjects
 from transforms.investigations.techniques import TECHNIQUES
@@ -92,7 +92,31 @@ def build_investigations(
     )
 
 
-_SESSION = ["credential_session_id", "principal_type", "role_session_id", "principal_id", "role_arn", "role_name", "session_name", "account_id", "started_at", "expires_at", "first_event_at", "last_event_at", "event_count", "failed_count", "access_key_ids", "issuing_api", "issuing_event_ids", "assumed_by_type", "assumed_by_id", "assumed_by_name", "assumed_by_account_id", "parent_session_id", "root_type", "root_id", "root_name", "root_account_id", "chain_depth", "chain", "is_chained", "is_cross_account", "attribution_method", "attribution_confidence", "attribution_status", "attribution_reason", "candidates", "source_identity", "mfa_authenticated", "used_after_expiry", "binding_confidence", "top_session_id"]
+_SESSION = names(
+    "credential_session_id principal_type role_session_id principal_id role_arn role_name session_name "
+    "account_id started_at expires_at first_event_at last_event_at event_count failed_count "
+    "access_key_ids issuing_api issuing_event_ids assumed_by_type assumed_by_id assumed_by_name "
+    "assumed_by_account_id parent_session_id root_type root_id root_name root_account_id chain_depth "
+    "chain is_chained is_cross_account attribution_method attribution_confidence attribution_status "
+    "attribution_reason candidates source_identity mfa_authenticated used_after_expiry binding_confidence "
+    "top_session_id"
+)
+
+_OBSERVED = names(
+    "role_session_id role_arn account_id first_observed_at last_observed_at credential_session_count "
+    "event_count failed_count relation"
+)
+_VALUE = names(
+    "relation entity_id is_in_scope dimension value success_count failed_count first_at last_at event_ids "
+    "source_ips latitude longitude"
+)
+_RELATED = names(
+    "finding_id type title severity severity_label account_id region first_seen_at last_seen_at "
+    "updated_at remote_ip shared"
+)
+_NOTABLE = names(
+    "event_id event_at account_id principal_id identity_arn api outcome error_code is_failed source_ip target"
+)
 
 
 def _of_chain(subjects: DataFrame, family: DataFrame, entities: DataFrame, sources: Sources) -> list[DataFrame]:
@@ -102,27 +126,27 @@ def _of_chain(subjects: DataFrame, family: DataFrame, entities: DataFrame, sourc
         sources.role_sessions, on="role_session_id", how="inner"
     )
     return [
-        panel("family", family, [*_SESSION, "relation", "hops", "entity_id", "family_size"], [near, by_id], 500),
-        panel("assumptions", surroundings.build_assumptions(subjects, sources.sessions), _SESSION, [near, by_id], 50),
-        panel("involved", surroundings.build_involved(subjects, sources.sessions), _SESSION, [near, by_id], 50),
+        panel("family", family, [*_SESSION, "relation", "hops", "entity_id", "family_size"], [near, by_id], limit=500),
+        panel("assumptions", surroundings.build_assumptions(subjects, sources.sessions), _SESSION, [near, by_id], limit=50),
+        panel("involved", surroundings.build_involved(subjects, sources.sessions), _SESSION, [near, by_id], limit=50),
         panel(
             "role_sessions", observed,
-            ["role_session_id", "role_arn", "account_id", "first_observed_at", "last_observed_at", "credential_session_count", "event_count", "failed_count", "relation"],
-            [F.col("relation").desc(), F.col("role_session_id").asc()], 50,
+            _OBSERVED,
+            [F.col("relation").desc(), F.col("role_session_id").asc()], limit=50,
         ),
         panel(
-            "entities", entities, ["entity_id", "entity_kind", "relation", "role_arn", "root_id", "account_id"],
-            [F.col("relation").desc(), F.col("entity_id").asc()], 50,
+            "entities", entities, names("entity_id entity_kind relation role_arn root_id account_id"),
+            [F.col("relation").desc(), F.col("entity_id").asc()], limit=50,
         ),
         panel(
             "past_use", surroundings.build_past_use(entities, sources.sessions),
-            ["entity_id", "started_date", "root_id", "session_count", "event_count", "failed_count"],
-            [F.col("started_date").desc()], 50, per=("entity_id",),
+            names("entity_id started_date root_id session_count event_count failed_count"),
+            [F.col("started_date").desc()], limit=50, per=("entity_id",),
         ),
         panel(
             "past_calls", surroundings.build_past_calls(entities, sources.activity),
-            ["entity_id", "api", "success_count", "failed_count", "first_at", "last_at", "active_days"],
-            [(F.col("success_count") + F.col("failed_count")).desc(), F.col("api").asc()], 25, per=("entity_id",),
+            names("entity_id api success_count failed_count first_at last_at active_days"),
+            [(F.col("success_count") + F.col("failed_count")).desc(), F.col("api").asc()], limit=25, per=("entity_id",),
         ),
     ]  # fmt: skip
 
@@ -136,7 +160,11 @@ def _of_deeds(deeds: DataFrame) -> list[DataFrame]:
         F.col("event_at").asc(),
         F.col("event_id").asc(),
     ]
-    shown = ["relation", "entity_id", "credential_session_id", "event_id", "event_at", "is_in_scope", "is_failed", "api", "region", "read_only", "outcome", "error_code", "error_message", "source_ip", "source_host", "user_agent", "city", "country_code", "aso", "access_key_id", "recipient_account_id", "invoked_by", "mfa_authenticated", "target", "is_management"]
+    shown = names(
+        "relation entity_id credential_session_id event_id event_at is_in_scope is_failed api region "
+        "read_only outcome error_code error_message source_ip source_host user_agent city country_code aso "
+        "access_key_id recipient_account_id invoked_by mfa_authenticated target is_management"
+    )
     totals = deeds.groupBy("investigation_id", "relation", "entity_id", "is_in_scope").agg(
         F.count_if(~F.col("is_failed")).alias("success_count"),
         F.count_if("is_failed").alias("failed_count"),
@@ -144,10 +172,10 @@ def _of_deeds(deeds: DataFrame) -> list[DataFrame]:
         F.max("event_at").alias("last_at"),
     )
     return [
-        panel("deeds", deeds, shown, order, 200),
+        panel("deeds", deeds, shown, order, limit=200),
         panel(
-            "totals", totals, ["relation", "entity_id", "is_in_scope", "success_count", "failed_count", "first_at", "last_at"],
-            [F.col("relation").desc(), F.col("entity_id").asc(), F.col("is_in_scope").desc()], 200,
+            "totals", totals, names("relation entity_id is_in_scope success_count failed_count first_at last_at"),
+            [F.col("relation").desc(), F.col("entity_id").asc(), F.col("is_in_scope").desc()], limit=200,
         ),
     ]  # fmt: skip
 
@@ -165,25 +193,26 @@ def _of_behaviour(
     return [
         panel(
             "values", values,
-            ["relation", "entity_id", "is_in_scope", "dimension", "value", "success_count", "failed_count", "first_at", "last_at", "event_ids", "source_ips", "latitude", "longitude"] + known,
-            [is_known.asc(), calls, F.col("value").asc()], 60, per=("entity_id", "is_in_scope", "dimension"),
+            [*_VALUE, *known],
+            [is_known.asc(), calls, F.col("value").asc()], limit=60, per=("entity_id", "is_in_scope", "dimension"),
         ),
         panel(
-            "standing", build_standing(levels, history), ["entity_id", "level", "principal_kind", "principal_id", "first_at", "active_days"],
-            [F.col("entity_id").asc(), F.col("level").asc()], 200,
+            "standing", build_standing(levels, history),
+            names("entity_id level principal_kind principal_id first_at active_days"),
+            [F.col("entity_id").asc(), F.col("level").asc()], limit=200,
         ),
         panel(
-            "hours", build_hours(hourly), ["relation", "entity_id", "hour_at", "success_count", "failed_count"],
-            [_near("hour_at"), F.col("hour_at").asc()], 1_500, per=("entity_id",),
+            "hours", build_hours(hourly), names("relation entity_id hour_at success_count failed_count"),
+            [_near("hour_at"), F.col("hour_at").asc()], limit=1_500, per=("entity_id",),
         ),
         panel(
             "windows", build_windows(hourly),
-            ["relation", "entity_id", "api", "scope_count", "window_total", "window_total_of_squares", "window_most"],
-            [F.col("scope_count").desc(), F.col("entity_id").asc(), F.col("api").asc()], 500,
+            names("relation entity_id api scope_count window_total window_total_of_squares window_most"),
+            [F.col("scope_count").desc(), F.col("entity_id").asc(), F.col("api").asc()], limit=500,
         ),
         panel(
-            "account_calls", build_account_calls(subjects, sources.volume), ["account_id", "api", "success_count", "failed_count"],
-            [calls, F.col("api").asc()], 20,
+            "account_calls", build_account_calls(subjects, sources.volume), names("account_id api success_count failed_count"),
+            [calls, F.col("api").asc()], limit=20,
         ),
     ]  # fmt: skip
 
@@ -192,7 +221,10 @@ def _of_surroundings(
     subjects: DataFrame, family: DataFrame, entities: DataFrame, deeds: DataFrame, sources: Sources
 ) -> list[DataFrame]:
     accounts = surroundings.build_accounts(subjects, family)
-    assumption = ["role_arn", "assumed_by_type", "assumed_by_id", "assumed_by_name", "assumed_by_account_id", "first_at", "last_at", "success_count", "denied_count", "is_cross_account"]
+    assumption = names(
+        "role_arn assumed_by_type assumed_by_id assumed_by_name assumed_by_account_id first_at last_at "
+        "success_count denied_count is_cross_account"
+    )
     latest = [
         F.col("last_at").desc(),
         F.col("role_arn").asc(),
@@ -200,27 +232,27 @@ def _of_surroundings(
         F.col("assumed_by_id").asc(),
     ]
     return [
-        panel("assumers", surroundings.build_assumers(subjects, sources.assumptions), assumption, latest, 50),
-        panel("assumed_roles", surroundings.build_assumed_roles(subjects, sources.assumptions), assumption, latest, 50),
+        panel("assumers", surroundings.build_assumers(subjects, sources.assumptions), assumption, latest, limit=50),
+        panel("assumed_roles", surroundings.build_assumed_roles(subjects, sources.assumptions), assumption, latest, limit=50),
         panel(
             "refusals", surroundings.build_refusals(entities, sources.issuances),
-            ["entity_id", "issued_at", "issuing_api", "outcome", "issued_role_arn", "issuing_event_ids"],
-            [F.col("issued_at").asc(), F.col("action_id").asc()], 50,
+            names("entity_id issued_at issuing_api outcome issued_role_arn issuing_event_ids"),
+            [F.col("issued_at").asc(), F.col("action_id").asc()], limit=50,
         ),
         panel(
             "related", surroundings.build_related(subjects, entities, sources.findings, deeds),
-            ["finding_id", "type", "title", "severity", "severity_label", "account_id", "region", "first_seen_at", "last_seen_at", "updated_at", "remote_ip", "shared"],
-            [F.col("severity").desc(), F.col("first_seen_at").asc(), F.col("finding_id").asc()], 30,
+            _RELATED,
+            [F.col("severity").desc(), F.col("first_seen_at").asc(), F.col("finding_id").asc()], limit=30,
         ),
         panel(
             "notable", surroundings.build_notable(accounts, sources.events),
-            ["event_id", "event_at", "account_id", "principal_id", "identity_arn", "api", "outcome", "error_code", "is_failed", "source_ip", "target"],
-            [_near("event_at"), F.col("event_at").asc(), F.col("event_id").asc()], 60,
+            _NOTABLE,
+            [_near("event_at"), F.col("event_at").asc(), F.col("event_id").asc()], limit=60,
         ),
         panel(
             "logs", surroundings.build_logs(accounts, sources.files),
-            ["account_id", "from_at", "complete_to_at", "file_count", "rejected_file_count", "rejected_count"],
-            [F.col("account_id").asc()], 50,
+            names("account_id from_at complete_to_at file_count rejected_file_count rejected_count"),
+            [F.col("account_id").asc()], limit=50,
         ),
     ]  # fmt: skip
 

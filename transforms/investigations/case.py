@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from transforms.investigations import labels
 from transforms.investigations.relations import ANCESTOR, DESCENDANT, SELF
 from transforms.investigations.scope import BASELINE_DAYS
 
@@ -97,12 +98,11 @@ class Case:
     @cached_property
     def names(self) -> dict[str, str]:
         """How each entity is called in sentences: `<role>/<session name>`, or the user's name."""
-        found = {
+        return {
             row["entity_id"]: f"{row['role_name']}/{row['session_name']}"
             for row in self.rows("family")
             if row["entity_id"] and row["role_name"] and row["session_name"]
         }
-        return found
 
     def name(self, entity_id: str | None) -> str:
         """Return how an entity is called in sentences."""
@@ -111,6 +111,12 @@ class Case:
         if entity_id in self.names:
             return self.names[entity_id]
         return entity_id.rsplit("/", 1)[-1] if entity_id.startswith("arn:") else entity_id
+
+    def assumer(self, row: Row) -> str:
+        """Return what assumed a session, in words: a role session by its role and name, a person with its type."""
+        if row["assumed_by_type"] == "AssumedRole" and row["assumed_by_id"] in self.names:
+            return self.names[row["assumed_by_id"]]
+        return labels.who(row["assumed_by_type"], row["assumed_by_name"], row["assumed_by_id"])
 
     def deeds(
         self, relation: str | None = None, entity_id: str | None = None, *, in_scope: bool | None = None

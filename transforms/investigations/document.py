@@ -6,6 +6,7 @@ import math
 from datetime import timedelta
 
 from transforms.investigations import labels, severity
+from transforms.investigations.answers import answers
 from transforms.investigations.behaviour import is_new, novelties, standings, surges
 from transforms.investigations.case import Case, Row, instant_of, text_of
 from transforms.investigations.indicators import find_indicators
@@ -13,9 +14,10 @@ from transforms.investigations.lineage import chain, focus_session
 from transforms.investigations.relations import SELF
 from transforms.investigations.scope import AROUND_DAYS, BASELINE_DAYS
 from transforms.investigations.techniques import TACTICS, TECHNIQUES
-from transforms.investigations.words import answers
 
 SCHEMA = "rolescope.investigation/1"
+
+_OF_LOGS = ("account_id", "from_at", "complete_to_at", "file_count", "rejected_file_count", "rejected_count")
 
 
 def build_document(case: Case) -> Row:
@@ -27,6 +29,7 @@ def build_document(case: Case) -> Row:
         "investigation_id": case.subject["investigation_id"],
         "finding": case.finding,
         "entity": _entity(case),
+        "names": {row["entity_id"]: case.name(row["entity_id"]) for row in case.rows("entities")},
         "scope": _scope(case),
         "severity": {
             "label": severity.label(points),
@@ -125,7 +128,7 @@ def _assumption(case: Case, row: Row) -> Row:
         "failed_count": row["failed_count"],
         "issuing_api": row["issuing_api"],
         "event_ids": row["issuing_event_ids"] or [],
-        "assumed_by": labels.who(row["assumed_by_type"], row["assumed_by_name"], row["assumed_by_id"]),
+        "assumed_by": case.assumer(row),
         "assumed_by_account_id": row["assumed_by_account_id"],
         "root": labels.who(row["root_type"], row["root_name"], row["root_id"]),
         "method": row["attribution_method"],
@@ -237,7 +240,9 @@ def _past(case: Case) -> list[Row]:
         {
             "entity": entity_id,
             "name": case.name(entity_id),
-            "days": sorted((row for row in case.rows("past_use") if row["entity_id"] == entity_id), key=lambda row: row["started_date"]),
+            "days": sorted(
+                (row for row in case.rows("past_use") if row["entity_id"] == entity_id), key=lambda row: row["started_date"]
+            ),
             "calls": [row for row in case.rows("past_calls") if row["entity_id"] == entity_id],
         }
         for entity_id in dict.fromkeys(row["entity_id"] for row in case.descendants)
@@ -250,7 +255,10 @@ def _interaction(case: Case) -> Row:
         "assumers": {"rows": case.rows("assumers"), "total": case.total("assumers")},
         "assumed_roles": {"rows": case.rows("assumed_roles"), "total": case.total("assumed_roles")},
         "sessions": {
-            "rows": [_assumption(case, row) | {"name": f"{row['role_name']}/{row['session_name']}"} for row in _by_start(case.rows("involved"))],
+            "rows": [
+                _assumption(case, row) | {"name": f"{row['role_name']}/{row['session_name']}"}
+                for row in _by_start(case.rows("involved"))
+            ],
             "total": case.total("involved"),
         },
         "refusals": {"rows": case.rows("refusals"), "total": case.total("refusals")},
@@ -264,7 +272,9 @@ def _account(case: Case) -> Row:
         "account_id": case.finding["account_id"],
         "calls": {"rows": case.rows("account_calls"), "total": case.total("account_calls")},
         "notable": {
-            "rows": [{**row, "is_theirs": row["principal_id"] in entities or row["identity_arn"] in entities} for row in notable],
+            "rows": [
+                {**row, "is_theirs": row["principal_id"] in entities or row["identity_arn"] in entities} for row in notable
+            ],
             "total": case.total("notable"),
         },
     }  # fmt: skip
@@ -288,7 +298,7 @@ def _techniques(indicators: list[Row]) -> list[Row]:
 def _logs(case: Case) -> list[Row]:
     return sorted(
         (
-            {name: row[name] for name in ("account_id", "from_at", "complete_to_at", "file_count", "rejected_file_count", "rejected_count")}
+            {name: row[name] for name in _OF_LOGS}
             for row in case.rows("logs")
         ),
         key=lambda row: str(row["account_id"]),

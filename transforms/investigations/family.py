@@ -47,7 +47,11 @@ def build_family(subjects: DataFrame, usage: DataFrame, sessions: DataFrame) -> 
     )
     described = (
         family.join(own, on=["investigation_id", "credential_session_id"], how="left")
-        .join(subjects.select(*[F.col(name).alias(f"subject_{name}") for name in _KEY]), on=F.col("investigation_id") == F.col("subject_investigation_id"), how="inner")
+        .join(
+            subjects.select(*[F.col(name).alias(f"subject_{name}") for name in _KEY]),
+            on=F.col("investigation_id") == F.col("subject_investigation_id"),
+            how="inner",
+        )
         .join(sessions, on="credential_session_id", how="inner")
         .withColumn("is_own", F.coalesce("is_own", F.lit(False)))
     )  # fmt: skip

@@ -159,7 +159,7 @@ def _tried(success: int, failed: int) -> str:
     return f"failed {labels.count(failed, 'time')} and succeeded {labels.count(success, 'time')}"
 
 
-def _indicator(  # noqa: PLR0913
+def _indicator(  # noqa: PLR0913, PLR0917  (one per column)
     kind: str,
     severity: str,
     entity: str,

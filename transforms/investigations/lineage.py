@@ -73,7 +73,7 @@ def _hop(case: Case, row: Row) -> Row:
         "started_at": row["started_at"],
         "expires_at": row["expires_at"],
         "issuing_api": row["issuing_api"],
-        "assumed_by": labels.who(row["assumed_by_type"], row["assumed_by_name"], row["assumed_by_id"]),
+        "assumed_by": case.assumer(row),
         "assumed_by_account_id": row["assumed_by_account_id"],
         "is_cross_account": row["is_cross_account"],
         "method": row["attribution_method"],

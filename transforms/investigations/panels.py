@@ -12,8 +12,8 @@ from transforms.investigations.subjects import JSON
 EVIDENCE = "array<struct<panel:string,position:int,total:bigint,row:string>>"
 
 
-def panel(
-    name: str, rows: DataFrame, columns: list[str], order: list[Column], limit: int, per: tuple[str, ...] = ()
+def panel(  # noqa: PLR0913
+    name: str, rows: DataFrame, columns: list[str], order: list[Column], *, limit: int, per: tuple[str, ...] = ()
 ) -> DataFrame:
     """Return rows of a panel as JSON, the first `limit` of each investigation in the given order.
 
@@ -29,8 +29,19 @@ def panel(
     return (
         rows.withColumns({"position": F.row_number().over(group.orderBy(*order)), "total": F.count("*").over(group)})
         .where(F.col("position") <= limit)
-        .select("investigation_id", F.lit(name).alias("panel"), "position", "total", F.to_json(F.struct(*columns), JSON).alias("row"))
+        .select(
+            "investigation_id",
+            F.lit(name).alias("panel"),
+            "position",
+            "total",
+            F.to_json(F.struct(*columns), JSON).alias("row"),
+        )
     )  # fmt: skip
+
+
+def names(text: str) -> list[str]:
+    """Return the names of columns written in a row."""
+    return text.split()
 
 
 def gather(subjects: DataFrame, panels: list[DataFrame]) -> DataFrame:

@@ -21,7 +21,28 @@ SUBJECT_COLUMNS = (
 )  # fmt: skip
 
 _ENTITY = ("entity_kind", "entity_id", "role_arn", "account_id")
-_OF_FINDING = ["finding_id", "type", "title", "severity", "severity_label", "account_id", "region", "created_at", "updated_at", "first_seen_at", "last_seen_at", "count", "access_key_id", "principal_id", "user_name", "user_type", "action_type", "api", "remote_ip", "source_uri"]
+_OF_FINDING = [
+    "finding_id",
+    "type",
+    "title",
+    "severity",
+    "severity_label",
+    "account_id",
+    "region",
+    "created_at",
+    "updated_at",
+    "first_seen_at",
+    "last_seen_at",
+    "count",
+    "access_key_id",
+    "principal_id",
+    "user_name",
+    "user_type",
+    "action_type",
+    "api",
+    "remote_ip",
+    "source_uri",
+]
 JSON = {"timestampFormat": "yyyy-MM-dd'T'HH:mm:ss'Z'", "ignoreNullFields": "false"}
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
 from expectations.tables import INVESTIGATION_INDICATORS, INVESTIGATIONS
+from transforms.investigations.answers import told
 from transforms.investigations.case import Case, Row, instant_of
 from transforms.investigations.document import build_document
-from transforms.investigations.words import told
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,7 +35,9 @@ def write_documents(gathered: DataFrame) -> DataFrame:
     import pyarrow as pa  # noqa: PLC0415
     from pyspark.sql.pandas.types import to_arrow_schema  # noqa: PLC0415
 
-    schema = to_arrow_schema(StructType.fromDDL(SCHEMA), timezone="UTC")  # here: parsing DDL needs the session
+    schema = to_arrow_schema(
+        cast("StructType", StructType.fromDDL(SCHEMA)), timezone="UTC"
+    )  # here: parsing DDL needs the session
 
     def written(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
@@ -65,4 +67,3 @@ def write_row(row: dict[str, Any]) -> Row:
         "document": orjson.dumps(document).decode(),
         "indicators": document["indicators"],
     }
-

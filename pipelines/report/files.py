@@ -1,0 +1,90 @@
+"""Write reports into a folder: page and document of each investigation, and an index of all that are there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipelines.report.page import render, render_index
+
+_SAFE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_MOST = 64
+
+
+def file_name(investigation: Mapping[str, Any]) -> str:
+    """Return the name of an investigation's files, without ending: `<finding>-<investigation>`, whatever the finding is called.
+
+    Letters, digits and dashes only; a finding id with anything else (a path, a device, a megabyte) is replaced by its hash.
+    """
+    return "-".join(_safe(str(investigation.get(name) or "none")) for name in ("finding_id", "investigation_id"))
+
+
+def write_reports(investigations: Iterable[Mapping[str, Any]], folder: Path) -> list[Path]:
+    """Write `<name>.html` and `<name>.json` of each investigation, then `index.html` of all in the folder.
+
+    Args:
+        investigations: rows of the table investigations; only one at a time is in memory.
+        folder: made if it is not there.
+
+    Returns:
+        The pages written. Each file is there whole or not at all, also after a kill.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for row in investigations:
+        document = json.loads(row["document"])
+        page = folder / f"{file_name(row)}.html"
+        _write(page.with_suffix(".json"), json.dumps(document, indent=1, ensure_ascii=False))
+        _write(page, render(document))
+        written.append(page)
+    write_index(folder)
+    return written
+
+
+def write_index(folder: Path) -> Path:
+    """Write the index of the reports in the folder, from their documents; what is not a document of ours is left out."""
+    entries = [entry for path in sorted(folder.glob("*.json")) if (entry := _entry(path)) is not None]
+    _write(folder / "index.html", render_index(entries))
+    return folder / "index.html"
+
+
+def _entry(path: Path) -> dict[str, Any] | None:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            "file": f"{path.stem}.html",
+            "title": document["finding"]["title"] or document["finding"]["type"],
+            "type": document["finding"]["type"],
+            "severity": document["severity"]["label"],
+            "score": document["severity"]["score"],
+            "name": document["entity"]["name"],
+            "who": document["answers"]["who"][0]["text"],
+            "account_id": document["finding"]["account_id"],
+            "scope_start_at": document["scope"]["start_at"],
+            "complete_to_at": document["logs"]["complete_to_at"],
+        }
+    except (ValueError, KeyError, TypeError, IndexError, OSError):
+        return None
+
+
+def _safe(text: str) -> str:
+    return text if len(text) <= _MOST and _SAFE.fullmatch(text) else hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _write(path: Path, text: str) -> None:
+    """Write beside it, then rename: a reader sees the old file or the new one."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".partial")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as out:
+            out.write(text)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
