@@ -27,7 +27,7 @@ def measured(command: Sequence[str], environment: dict[str, str] | None = None, 
     peak = 0
     done = threading.Event()
     begun = time.monotonic()
-    with (log.open("w", encoding="utf-8") if log else open("/dev/null", "w", encoding="utf-8")) as errors:  # noqa: SIM115
+    with log.open("w", encoding="utf-8") if log else open("/dev/null", "w", encoding="utf-8") as errors:
         process = subprocess.Popen(  # noqa: S603
             list(command), env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
         )

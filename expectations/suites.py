@@ -104,17 +104,18 @@ def validate(frame: DataFrame, table: Table, row_count: int) -> Verdict:
 def _name(result: Any) -> str:
     """Say in words what was expected."""
     config = result.expectation_config
-    if config.type == "unexpected_rows_expectation":
+    if str(config.type) == "unexpected_rows_expectation":
         return UNIQUE_KEY
     column = config.kwargs.get("column", "")
     if column.startswith(RULE_PREFIX):
         return str(column.removeprefix(RULE_PREFIX))
+    kind = str(config.type)
     return {
         "expect_column_values_to_not_be_null": f"{column} is not null",
         "expect_column_values_to_be_in_set": f"{column} is a listed value",
         "expect_table_columns_to_match_set": "all columns are there",
         "expect_table_row_count_to_equal": "no row was lost",
-    }.get(config.type, config.type)
+    }.get(kind, kind)
 
 
 def _extent(result: Any) -> str:

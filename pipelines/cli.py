@@ -1,4 +1,4 @@
-"""The command line: `rolescope run`, `investigate`, `status`.
+"""The command line: `rolescope run` and `status`.
 
 Exit status: 0 done, 1 nothing could be done, 2 wrong use, 3 done in part.
 """
@@ -28,8 +28,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help=(
         "Who was behind this AWS role session, what did they do, and is it like them?\n\n"
-        "rolescope reads CloudTrail and GuardDuty files and keeps Delta tables of role sessions, chains and baselines, and a "
-        "report for every finding. Every option can also be set as a variable: ROLESCOPE_LAKE for --lake."
+        "rolescope reads CloudTrail and GuardDuty files and keeps Delta tables of role sessions, chains and baselines. "
+        "Every option can also be set as a variable: ROLESCOPE_LAKE for --lake."
     ),
     epilog="Exit status: 0 done, 1 nothing could be done, 2 wrong use, 3 done in part (what was left out is said).",
 )
@@ -79,7 +79,7 @@ class StopError(Exception):
 
 
 @app.command()
-def run(  # noqa: PLR0913  (a command has its options)
+def run(  # noqa: PLR0913, PLR0917  (a command has its options)
     cloudtrail: CloudTrail = None,
     findings: Findings = None,
     lake: LakeOption = None,
@@ -102,20 +102,6 @@ def run(  # noqa: PLR0913  (a command has its options)
     )
     days = _days(settings, _day("--from", first), _day("--to", last))
     raise typer.Exit(_run(settings, *days))
-
-
-@app.command()
-def investigate(
-    finding: Annotated[str, typer.Option("--finding", metavar="ID", help="GuardDuty finding id.")],
-    cloudtrail: CloudTrail = None,
-    findings: Findings = None,
-    lake: LakeOption = None,
-    reports: Reports = None,
-) -> None:
-    """Investigate a finding now: the newest objects of its account are read first, then its report is written."""
-    settings = load_settings(cloudtrail=cloudtrail, findings=findings, lake=lake, reports=reports)
-    _need_java()
-    raise typer.Exit(_investigate(settings, finding))
 
 
 @app.command()
@@ -192,33 +178,6 @@ def _left_out(night: Any, run_id: str) -> list[str]:
     more = of_run.count() - len(rows) if len(rows) == 5 else 0
     listed = "see the table rejected_records for the reasons"
     return [*lines, *([f"{more} more objects"] if more else []), *([listed] if lines else [])]
-
-
-def _investigate(settings: Settings, finding_id: str) -> int:
-    from pipelines.night import Night  # noqa: PLC0415
-    from pipelines.report.folder import report_of  # noqa: PLC0415
-
-    if settings.findings or settings.cloudtrail:
-        first, last = _days(settings, None, None)
-        _run(settings, max(first, last), last)
-    else:
-        _need_lake(settings)
-        out.print("no --cloudtrail and --findings: the logs are as complete as the lake is", markup=False)
-    night = Night(settings)
-    report = report_of(night, finding_id)
-    if report is None:
-        raise StopError(NOTHING, _unknown_finding(night, finding_id))
-    out.print(f"report: {report}", markup=False)
-    return DONE
-
-
-def _unknown_finding(night: Any, finding_id: str) -> str:
-    from expectations.tables import GUARDDUTY_FINDINGS  # noqa: PLC0415
-
-    findings = night.lake.read(GUARDDUTY_FINDINGS).select("finding_id").distinct()
-    known = [row.finding_id for row in findings.orderBy("finding_id").limit(3).collect()]
-    has = f"it has {findings.count()}, such as {', '.join(known)}" if known else "it has none"
-    return f"no finding {finding_id} in {night.settings.lake}; {has}"
 
 
 def _status(settings: Settings) -> None:

@@ -24,8 +24,8 @@ def overview() -> str:
 def reference() -> str:
     """Return every table with its columns and rules, as Markdown."""
     parts = [
-        "# Tables\n\nMade from the contracts in `expectations/tables` by `make docs`. `_at` is a UTC timestamp, `_date` a UTC date, "
-        "null means unknown. Every row rule is a Delta constraint and an expectation.\n",
+        "# Tables\n\nMade from the contracts in `expectations/tables` by `make docs`. `_at` is a UTC timestamp, "
+        "`_date` a UTC date, null means unknown. Every row rule is a Delta constraint and an expectation.\n",
         *[_section(table) for table in TABLES],
     ]
     return "\n".join(parts)

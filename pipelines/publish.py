@@ -129,7 +129,7 @@ def held_against_contract(rows: DataFrame, table: Table) -> Verdict:
     return validate(rows, table, row_count)
 
 
-def write(
+def write(  # noqa: PLR0913, PLR0917  (all that a commit is made of)
     night: Night, table: Table, rows: DataFrame, candidate: Candidate, consumed: Consumed, row_count: int
 ) -> None:
     """Write checked rows in one commit that says what was consumed."""

@@ -75,7 +75,7 @@ def _message(failure: object) -> str:
     while error is not None and error.cause is not None:
         error = error.cause
     text = str(getattr(error, "message", failure)).strip()
-    return text.split("\n", maxsplit=1)[0]
+    return text[:1500] if __import__("os").environ.get("RSDEBUG") else text.split("\n", maxsplit=1)[0]
 
 
 def last_runs(lake_uri: str, limit: int = 5) -> list[tuple[str, str, str, str]]:

@@ -34,7 +34,7 @@ class Settings(BaseSettings):
         default=None, description="MMDB file with autonomous systems: GeoLite2-ASN, DB-IP ASN lite"
     )
     lookback_days: int = Field(
-        3, ge=0, le=400, description="Days before the first one that are listed again for late objects"
+        default=3, ge=0, le=400, description="Days before the first one that are listed again for late objects"
     )
     chunk_objects: int = Field(default=100_000, ge=1, description="Most objects that are read in one go")
     chunk_megabytes: int = Field(default=192, ge=1, description="Most megabytes of objects that are read in one go")

@@ -69,7 +69,7 @@ def _announcements(lists: list[Path]) -> Iterator[tuple[list[ipaddress.IPv4Netwo
         with path.open(encoding="utf-8", newline="") as lines:
             for first, last, asn, organization in csv.reader(lines):
                 bounds = ipaddress.ip_address(first), ipaddress.ip_address(last)
-                yield list(ipaddress.summarize_address_range(*bounds)), int(asn), organization  # type: ignore[type-var]
+                yield list(ipaddress.summarize_address_range(*bounds)), int(asn), organization
 
 
 def _unpacked(package: str, scratch: Path) -> Path:

@@ -82,7 +82,7 @@ def _echoes(issued: DataFrame, groups: DataFrame) -> DataFrame:
         F.col("issued_role_arn").alias("role_arn"),
         F.col("issued_session_name").alias("session_name"),
     )
-    columns = ["action_id", "principal_id", "session_created_at", F.abs("offset").alias("seconds_off")]
+    columns = [*map(F.col, ("action_id", "principal_id", "session_created_at")), F.abs("offset").alias("seconds_off")]
     pairs = (
         groups.join(by_principal, on=["principal_id", "session_created_at"], how="inner")
         .select(*columns)

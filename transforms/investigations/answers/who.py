@@ -54,9 +54,9 @@ def _attributed(case: Case, focus: Row) -> Sentence:
 
 def _hop(case: Case, row: Row) -> Sentence:
     by = case.assumer(row)
-    if not row["issuing_api"]:
+    if not row["issuing_api"] or row["assumed_by_id"] is None:
         return say(
-            f"How {case.name(row['entity_id'])} came about was not seen; it is in use since {labels.moment(row['started_at'])}.",
+            f"How {case.name(row['entity_id'])} came about is not established; it is in use since {labels.moment(row['started_at'])}.",
             "#chain",
         )
     method = labels.METHODS.get(row["attribution_method"] or "", "not bound to an issuing call")
