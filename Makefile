@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo test check format bench dev geo docs lock clean
+.PHONY: help setup demo test check format dev geo docs lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -20,7 +20,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pipelines.jars
 	@touch $@
 
-demo: $(READY) ## Generate an organisation, run the nightly job over it, show the report
+demo: $(READY) ## Generate an organisation, run the nightly job over it
 	@$(BIN)/python -m benchmarks.demo
 
 test: $(READY) ## Run the whole suite
@@ -38,9 +38,6 @@ format: $(READY) ## Format the code
 
 docs: $(READY) ## Write the generated tables of the README and docs/
 	@$(BIN)/python -m pipelines.docs
-
-bench: $(READY) ## Measure against DuckDB over the same objects (about ten minutes)
-	@$(BIN)/python -m benchmarks.compare
 
 dev: $(READY) ## Open the Dagster UI on the demo's folders
 	@DAGSTER_HOME="$(CURDIR)/dagster_home" \

@@ -1,8 +1,7 @@
-"""`make demo`: a generated organisation, the nightly job over all its days, and where to look next."""
+"""`make demo`: a generated organisation, the nightly job over all its days."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import time
@@ -64,16 +63,11 @@ def make_organisation(folder: Path, parameters: Parameters) -> None:
 
 
 def say_what_next(folder: Path, seconds: float) -> None:
-    """Print where the finding's report is, and three commands to try."""
-    story = json.loads((folder / "truth" / "story.json").read_text(encoding="utf-8"))
-    finding = story["finding_id"]
+    """Print two commands to try."""
     lake = folder / "lake"
-    out.print(
-        f"\ndemo: made in {seconds:.0f} s. The story's report:\n\n    {(folder / 'reports' / f'{finding}.html').absolute()}\n"
-    )
+    out.print(f"\ndemo: made in {seconds:.0f} s; the truth behind every session is in {folder}/truth\n")
     out.print("Try next:")
     out.print(f"    .venv/bin/rolescope status --lake {lake}")
-    out.print(f"    .venv/bin/rolescope investigate --lake {lake} --reports {folder}/reports --finding {finding}")
     out.print("    make dev        # the asset graph in the browser")
 
 

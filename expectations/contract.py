@@ -70,7 +70,8 @@ class Table:
             for column in self.columns
             if column.values
         }
-        return {**listed, **self.rules}
+        # Delta takes an unknown for a violation; SQL, and Great Expectations as we use it, do not.
+        return {name: f"coalesce({rule.strip()}, true)" for name, rule in {**listed, **self.rules}.items()}
 
     def differences(self, frame: DataFrame) -> list[str]:
         """Name every difference between the frame's columns and the table's, in no more than a line each."""

@@ -20,7 +20,7 @@ from pipelines.sources.folder import CLOUDTRAIL, GUARDDUTY, SourceError, list_ob
 from pipelines.spark import JavaMissingError, java_home
 
 DONE, NOTHING, WRONG_USE, IN_PART, INTERRUPTED = 0, 1, 2, 3, 130
-STAGES = 16  # tables, and the reports
+STAGES = 13  # tables
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -96,7 +96,7 @@ def run(  # noqa: PLR0913, PLR0917  (a command has its options)
         str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="Last publish day, included.", show_default=False)
     ] = None,
 ) -> None:
-    """Read what is new, and bring every table and report up to date."""
+    """Read what is new, and bring every table up to date."""
     settings = load_settings(
         cloudtrail=cloudtrail, findings=findings, lake=lake, reports=reports, geo_city=geo_city, geo_asn=geo_asn
     )
@@ -155,7 +155,7 @@ def _run(settings: Settings, first: date, last: date) -> int:
     if not outcome.succeeded:
         raise StopError(NOTHING, "; ".join(outcome.failures) or f"run {outcome.run_id} failed")
     left_out = _left_out(night, outcome.run_id)
-    out.print(f"done: tables in {settings.lake}, reports in {settings.report_folder}", markup=False)
+    out.print(f"done: tables in {settings.lake}", markup=False)
     for line in left_out:
         out.print(f"left out: {line}", markup=False)
     return IN_PART if left_out else DONE

@@ -15,7 +15,7 @@ ACCOUNTS_TAG = "rolescope/accounts"
 nightly = dg.define_asset_job(
     "nightly",
     selection=dg.AssetSelection.all(),
-    description="Read what was published, and bring every table and report up to date.",
+    description="Read what was published, and bring every table up to date.",
     partitions_def=PUBLISH_DAYS,
     executor_def=dg.in_process_executor,  # the default starts a process, and so a JVM, for every step
 )

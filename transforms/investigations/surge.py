@@ -9,7 +9,8 @@ The statistic, in full (docs/statistics.md says why):
    vary more than Poisson, s² > m (calls come in bursts). The next count is then negative binomial with mean m and size r.
 3. p = P(X ≥ k) for the scope's count k.
 4. Over all calls of one investigation that have a baseline, Benjamini and Hochberg (1995) at q = 0.05.
-5. A call whose volume increased was discovered in step 4, was made at least 5 times, and at least 3 times as often as m.
+5. A call whose volume increased was discovered in step 4, was made at least 5 times, at least 3 times as often as m, and more
+   often than in any window of the baseline (the tail of a distribution with two humps is heavier than step 2 can tell).
 
 A call that the baseline does not have at all is newly observed, and not counted here as well.
 """
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 FALSE_DISCOVERY_RATE = 0.05
 LEAST_COUNT = 5
@@ -44,7 +45,8 @@ class Surge:
     size: float
     ratio: float
     p_value: float
-    is_increased: bool
+    is_large: bool
+    is_increased: bool = False
 
 
 def find_surges(counts: Mapping[str, tuple[int, Windows]]) -> dict[str, Surge]:
@@ -56,13 +58,7 @@ def find_surges(counts: Mapping[str, tuple[int, Windows]]) -> dict[str, Surge]:
         name: _tested(count, windows) for name, (count, windows) in counts.items() if windows.count and windows.total
     }
     discovered = benjamini_hochberg({name: surge.p_value for name, surge in tested.items()}, FALSE_DISCOVERY_RATE)
-    return {
-        name: Surge(
-            surge.count, surge.expected, surge.size, surge.ratio, surge.p_value,
-            name in discovered and surge.count >= LEAST_COUNT and surge.ratio >= LEAST_RATIO,
-        )
-        for name, surge in tested.items()
-    }  # fmt: skip
+    return {name: replace(surge, is_increased=name in discovered and surge.is_large) for name, surge in tested.items()}
 
 
 def predictive(windows: Windows) -> tuple[float, float]:
@@ -92,7 +88,9 @@ def benjamini_hochberg(p_values: Mapping[str, float], rate: float) -> set[str]:
 
 def _tested(count: int, windows: Windows) -> Surge:
     mean, size = predictive(windows)
-    return Surge(count, mean, size, count / mean, tail_probability(count, mean, size), is_increased=False)
+    ratio = count / mean
+    is_large = count >= LEAST_COUNT and ratio >= LEAST_RATIO and count > windows.most
+    return Surge(count, mean, size, ratio, tail_probability(count, mean, size), is_large)
 
 
 def _incomplete_beta(x: float, a: float, b: float) -> float:
