@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -12,9 +14,10 @@ from markupsafe import Markup
 
 from pipelines.report.charts import days_chart, volume_chart
 from pipelines.report.lanes import chain_picture
-from pipelines.report.texts import plain, shortened, shown
+from pipelines.report.texts import plain, shortened, shown, visible
 
 _FOLDER = Path(__file__).parent
+_PLAIN_ID = re.compile(r"[A-Za-z0-9-]{1,80}")
 NOTHING = "\N{EN DASH}"
 
 
@@ -56,6 +59,7 @@ def _environment() -> Environment:
         "shown": shown,
         "short": shortened,
         "plain": plain,
+        "anchor": _anchor,
         "at": _at,
         "day": _day,
         "number": _number,
@@ -63,6 +67,16 @@ def _environment() -> Environment:
         "service": _service,
     }
     return environment
+
+
+def _visible(value: object) -> object:
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _anchor(event_id: str) -> str:
+    """Return the fragment of an event: its id where that is a plain one, else a hash of it."""
+    is_plain = _PLAIN_ID.fullmatch(event_id) is not None
+    return f"e-{event_id if is_plain else hashlib.sha256(event_id.encode(errors='replace')).hexdigest()[:24]}"
 
 
 def _at(text: str | None) -> str:

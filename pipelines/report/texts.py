@@ -33,8 +33,13 @@ def shortened(text: object, most: int = SHORT) -> Markup:
 
 def plain(text: object, most: int) -> str:
     """Return a text for a place that takes no markup (an SVG label, a title): control characters named, cut at `most`."""
-    whole = "".join(f"[U+{ord(char):04X}]" if ord(char) in _INVISIBLE else char for char in str(text))
+    whole = visible(str(text))
     return whole if len(whole) <= most else whole[: most - 1] + "…"
+
+
+def visible(text: str) -> str:
+    """Return a text with its control characters named: `[U+202E]`."""
+    return "".join(f"[U+{ord(char):04X}]" if ord(char) in _INVISIBLE else char for char in text)
 
 
 def _named(char: str) -> Markup:

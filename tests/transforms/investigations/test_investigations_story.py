@@ -121,6 +121,7 @@ KNOWN = [
     ("role_session", SARA, "asn", "AS7922 COMCAST-7922"), ("role_session", SARA, "user_agent", "aws-cli/2"),
     ("role_session", CHAINED, "api", LIST), ("root", "idp:sara", "api", RUN), ("account", OTHER, "api", RUN),
     ("role_session", CHAINED, "city", "Bellevue, US"), ("account", HOME, "api", ASSUME),
+    ("role_session", CHAINED, "asn", "AS7922 COMCAST-7922"),
 ]  # fmt: skip
 ACTIVITY = [
     row(PRINCIPAL_ACTIVITY_DAILY, principal_kind=kind, principal_id=principal, dimension=dimension, value=value,
@@ -257,7 +258,7 @@ def test_story__overview(story):
 
 def test_story__two_calls_in_the_scope_and_what_the_chained_session_did(story):
     said = text(story, "what_else")
-    assert "made 2 calls: AssumeRole and StopLogging" in said
+    assert "made 2 calls: StopLogging and AssumeRole" in said
     assert "DemoRole1/sara in account 222222222222 was chained from it at 2026-05-01 02:17:00" in said
     assert "AttachRolePolicy by DemoRole1/sara failed at 02:31:48 (AccessDenied), then succeeded at 02:38:12." in said
     assert "1 further call by this session or sessions chained from it, the last at 2026-05-02 09:00:00" in said

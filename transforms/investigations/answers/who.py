@@ -56,7 +56,8 @@ def _hop(case: Case, row: Row) -> Sentence:
     by = case.assumer(row)
     if not row["issuing_api"] or row["assumed_by_id"] is None:
         return say(
-            f"How {case.name(row['entity_id'])} came about is not established; it is in use since {labels.moment(row['started_at'])}.",
+            f"How {case.name(row['entity_id'])} came about is not established; it is in use since "
+            f"{labels.moment(row['started_at'])}.",
             "#chain",
         )
     method = labels.METHODS.get(row["attribution_method"] or "", "not bound to an issuing call")
