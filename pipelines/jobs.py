@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from pipelines.partitions import PUBLISH_DAYS
 from pipelines.settings import Settings
 from pipelines.sources.folder import GUARDDUTY, SourceError, list_objects
 
@@ -16,7 +15,6 @@ nightly = dg.define_asset_job(
     "nightly",
     selection=dg.AssetSelection.all(),
     description="Read what was published, and bring every table up to date.",
-    partitions_def=PUBLISH_DAYS,
     executor_def=dg.in_process_executor,  # the default starts a process, and so a JVM, for every step
 )
 

@@ -76,7 +76,7 @@ def ingest(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night]) ->
     for source in _sources(night):
         for chunk in _chunks(night, source.name, first, last):
             night.progress.tell("ingest", _extent(source.name, chunk))
-            for verdict in _read_chunk(night, source, chunk, context.run_id):
+            for verdict in _read_chunk(night, source, chunk, context.run.run_id):
                 verdicts[verdict.table] = _added(verdicts[verdict.table], verdict)
     for table in _TABLES:
         night.progress.finished(table.name, f"{verdicts[table.name].row_count:>10,} rows")

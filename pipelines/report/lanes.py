@@ -139,7 +139,7 @@ def _drawn(box: Box) -> Markup:
         '<g class="box {}"><title>{}</title><rect x="{}" y="{}" width="{}" height="{}" rx="6"/>'
         '<text class="title" x="{}" y="{}">{}</text><text class="line" x="{}" y="{}">{}</text></g>'
     ).format(
-        box.kind, plain(box.title, 300), x, y, _BOX_WIDTH, _BOX_HEIGHT, x + 10, y + 20, plain(_tail(box.title), 24),
+        box.kind, plain(box.title, 300), x, y, _BOX_WIDTH, _BOX_HEIGHT, x + 10, y + 20, plain(_tail(box.title), 23),
         x + 10, y + 38, plain(box.line, 32),
     )  # fmt: skip
 
@@ -147,7 +147,7 @@ def _drawn(box: Box) -> Markup:
 def _tail(title: str) -> str:
     """Shorten a long role name in front of its session name: the end says more."""
     role, slash, name = title.rpartition("/")
-    return f"{role[: 21 - len(name)]}…{slash}{name}" if slash and len(title) > 24 and len(name) < 18 else title
+    return f"{role[: max(6, 19 - len(name))]}…{slash}{name}" if slash and len(title) > 22 and len(name) < 14 else title
 
 
 def _line(hop: Mapping[str, Any]) -> str:

@@ -21,6 +21,9 @@ from pipelines.settings import load_settings
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+# Warnings of Dagster and Great Expectations about themselves are not ours to raise.
+pytestmark = pytest.mark.filterwarnings("default")
+
 FIRST, LAST = date(2026, 2, 26), date(2026, 3, 6)
 
 

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from transforms.investigations.deeds import api, is_notable, target
 from transforms.investigations.relations import DESCENDANT
 from transforms.investigations.scope import AROUND_DAYS, BASELINE_DAYS
+from transforms.investigations.techniques import WEIGHTY_CALLS
 from transforms.usage import is_failed
 
 _AROUND = f"INTERVAL {AROUND_DAYS} DAYS"
@@ -179,18 +180,22 @@ def build_accounts(subjects: DataFrame, family: DataFrame) -> DataFrame:
 
 
 def build_notable(accounts: DataFrame, events: DataFrame) -> DataFrame:
-    """Return notable calls (`TECHNIQUES`) by anybody in the accounts concerned, within a week of the scope, one per action."""
+    """Return notable calls by anybody in the accounts concerned, one per action: `TECHNIQUES` in the scope, `WEIGHTY_CALLS` within
+    a week of it.
+    """
     notable = events.where(is_notable() & ~F.col("identity_type").eqNullSafe("AWSAccount")).select(
         "event_id", "action_id", "event_at", F.col("recipient_account_id").alias("account_id"), "principal_id", "identity_arn",
         api().alias("api"), "outcome", "error_code", "source_ip", target().alias("target"), is_failed().alias("is_failed"),
     )  # fmt: skip
+    is_in_scope = (F.col("event_at") >= F.col("scope_start_at")) & (F.col("event_at") < F.col("scope_end_at"))
     is_near = (F.col("event_at") >= F.col("scope_start_at") - F.expr(_AROUND)) & (
         F.col("event_at") < F.col("scope_end_at") + F.expr(_AROUND)
     )
+    is_weighty = F.col("api").isin(*WEIGHTY_CALLS)
     once = Window.partitionBy("investigation_id", "action_id").orderBy("account_id", "event_id")
     return (
         accounts.join(notable, on="account_id", how="inner")
-        .where(is_near)
+        .where(is_in_scope | (is_near & is_weighty))
         .withColumn("copy", F.row_number().over(once))
         .where(F.col("copy") == 1)
         .drop("copy")

@@ -86,5 +86,8 @@ TECHNIQUES: dict[str, Technique] = {
     for name in names.split()
 }
 
+# Worth a line whoever made the call: what everybody does every day (reading a secret, starting an instance) is LOW.
+WEIGHTY_CALLS = tuple(api for api, technique in TECHNIQUES.items() if technique.severity != "LOW")
+
 # After one of these the logs themselves may be missing.
 LOGGING_CALLS = tuple(api for api, technique in TECHNIQUES.items() if technique is _LOGS)
