@@ -53,4 +53,4 @@ lock: ## Resolve the newest versions anew into constraints.txt
 	@.venv-lock/bin/pip freeze --exclude rolescope | grep -E '^[A-Za-z0-9._-]+==' > constraints.txt && rm -rf .venv-lock
 
 clean: ## Remove what was made: demo, caches, not .venv
-	@rm -rf demo .mypy_cache .ruff_cache .pytest_cache .hypothesis benchmarks/work
+	@rm -rf demo .mypy_cache .ruff_cache .pytest_cache .hypothesis benchmarks/out
