@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import reduce
+from operator import and_
 from typing import TYPE_CHECKING, Any
 
 from pyspark.errors import AnalysisException
@@ -102,6 +104,8 @@ class Lake:
 
     def touched(self, table: Table, since: int) -> DataFrame:
         """Return every row written or removed after version `since`, those put back as they were included: it costs less."""
+        if 0 <= since >= self.version(table):
+            return self.read(table).limit(0)
         return self.read(table) if since < 0 else self._feed(table, since)
 
     def _feed(self, table: Table, since: int) -> DataFrame:
@@ -177,39 +181,35 @@ class Lake:
         self._wrote(table)
 
     def merge(self, table: Table, rows: DataFrame, consumed: Consumed, *, only_of: DataFrame | None = None) -> None:
-        """Put rows in place of those with the same key, add the others.
+        """Put rows in place of those with the same key, add the others, in one commit; what is there already stays as it is.
 
         Args:
             table: a small table, or one whose keys lie in few files (a merge rewrites every file it touches).
             rows: new rows.
             consumed: what they were made from.
-            only_of: keys, or the first columns of keys, whose rows go where `rows` no longer has them.
+            only_of: values of some columns: rows of the table that have them go, where `rows` no longer has their key.
         """
         self.ensure(table)
         partition = [table.partitioned_by] if table.partitioned_by else []
-        on = " AND ".join(f"t.`{name}` <=> s.`{name}`" for name in (*partition, *table.key))
+        keys = list(dict.fromkeys([*partition, *table.key]))
+        source = table.conform(rows).withColumn("_is_gone", F.lit(False))
+        if only_of is not None:
+            current = self.read(table).join(only_of, on=only_of.columns, how="left_semi")
+            kept = rows.select(*[F.col(name).alias(f"new_{name}") for name in table.key])
+            is_kept = reduce(and_, [F.col(name).eqNullSafe(F.col(f"new_{name}")) for name in table.key])
+            gone = current.join(kept, on=is_kept, how="left_anti")
+            source = source.unionByName(gone.withColumn("_is_gone", F.lit(True)))
+        on = " AND ".join(f"t.`{name}` <=> s.`{name}`" for name in keys)
+        others = [name for name in table.column_names if name not in keys]
+        is_same = " AND ".join(f"t.`{name}` <=> s.`{name}`" for name in others) or "true"
         with self._metadata(consumed):
-            if only_of is not None:
-                self._forget(table, rows, only_of)
             self.spark.sql(
-                f"MERGE INTO {self._identifier(table)} t USING {{rows}} s ON {on} "
-                "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *",
-                rows=table.conform(rows),
+                f"MERGE INTO {self._identifier(table)} t USING {{source}} s ON {on} "
+                f"WHEN MATCHED AND s._is_gone THEN DELETE WHEN MATCHED AND NOT ({is_same}) THEN UPDATE SET * "
+                "WHEN NOT MATCHED THEN INSERT *",
+                source=source,
             ).collect()
         self._wrote(table)
-
-    def _forget(self, table: Table, rows: DataFrame, only_of: DataFrame) -> None:
-        """Delete the rows of `only_of` that are not in `rows`."""
-        keys = list(table.key)
-        current = self.read(table).select(*keys).join(only_of, on=only_of.columns, how="left_semi")
-        new = rows.select(*keys)
-        gone = current.exceptAll(new.intersectAll(current))
-        on = " AND ".join(f"t.`{name}` <=> s.`{name}`" for name in keys)
-        if gone.isEmpty():
-            return
-        self.spark.sql(
-            f"MERGE INTO {self._identifier(table)} t USING {{gone}} s ON {on} WHEN MATCHED THEN DELETE", gone=gone
-        ).collect()
 
     def mark(self, table: Table, consumed: Consumed) -> None:
         """Say that the table has consumed more, though no row of it changed."""

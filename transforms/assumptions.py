@@ -18,9 +18,27 @@ def build_role_assumptions(issuances: DataFrame) -> DataFrame:
     A role that assumes is rolled up to the role, whatever its session is called. A denied try is interest, not use: a role
     that somebody keeps trying is worth a row (SEMANTICS §6).
     """
+    rolled_up = (
+        role_tries(issuances)
+        .groupBy("role_arn", "assumed_by_type", "assumed_by_id")
+        .agg(
+            F.max("assumed_by_name").alias("assumed_by_name"),
+            F.max("assumed_by_account_id").alias("assumed_by_account_id"),
+            F.min("issued_at").alias("first_at"),
+            F.max("issued_at").alias("last_at"),
+            F.count_if(F.col("outcome") == "success").alias("success_count"),
+            F.count_if(F.col("outcome") == "denied").alias("denied_count"),
+            F.max(F.col("assumed_by_account_id") != F.col("issued_role_account_id")).alias("is_cross_account"),
+        )
+    )
+    return ROLE_ASSUMPTIONS.conform(rolled_up.select(*ROLE_ASSUMPTIONS.column_names))
+
+
+def role_tries(issuances: DataFrame) -> DataFrame:
+    """Return every try to assume a role: role_arn, assumed_by_type, _id, _name, _account_id, issued_at, outcome."""
     is_role = F.col("assumed_by_type") == "AssumedRole"
     caller_role = F.coalesce("caller_role_arn", F.substring_index("caller_principal_id", ":", 1))
-    tries = issuances.where(F.col("issued_role_arn").isNotNull()).select(
+    return issuances.where(F.col("issued_role_arn").isNotNull()).select(
         F.col("issued_role_arn").alias("role_arn"),
         F.when(is_role, "Role").otherwise(F.col("assumed_by_type")).alias("assumed_by_type"),
         F.when(is_role, caller_role).otherwise(F.col("assumed_by_id")).alias("assumed_by_id"),
@@ -32,16 +50,6 @@ def build_role_assumptions(issuances: DataFrame) -> DataFrame:
         "issued_role_account_id",
         "outcome",
     )
-    rolled_up = tries.groupBy("role_arn", "assumed_by_type", "assumed_by_id").agg(
-        F.max("assumed_by_name").alias("assumed_by_name"),
-        F.max("assumed_by_account_id").alias("assumed_by_account_id"),
-        F.min("issued_at").alias("first_at"),
-        F.max("issued_at").alias("last_at"),
-        F.count_if(F.col("outcome") == "success").alias("success_count"),
-        F.count_if(F.col("outcome") == "denied").alias("denied_count"),
-        F.max(F.col("assumed_by_account_id") != F.col("issued_role_account_id")).alias("is_cross_account"),
-    )
-    return ROLE_ASSUMPTIONS.conform(rolled_up.select(*ROLE_ASSUMPTIONS.column_names))
 
 
 def build_role_sessions(sessions: DataFrame, issuances: DataFrame) -> DataFrame:

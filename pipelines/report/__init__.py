@@ -3,7 +3,7 @@
 No decision is made here and no number is computed but coordinates. Every text may have been chosen by an attacker.
 """
 
-from pipelines.report.files import file_name, write_reports
+from pipelines.report.files import write_reports
 from pipelines.report.page import render, render_index
 
-__all__ = ["file_name", "render", "render_index", "write_reports"]
+__all__ = ["render", "render_index", "write_reports"]

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
 import tempfile
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import urlparse
 
 from pipelines.report.page import render, render_index
-
-_SAFE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-_MOST = 64
-
-
-def file_name(investigation: Mapping[str, Any]) -> str:
-    """Return the name of an investigation's files, without ending: `<finding>-<investigation>`, whatever the finding is called.
-
-    Letters, digits and dashes only; a finding id with anything else (a path, a device, a megabyte) is replaced by its hash.
-    """
-    return "-".join(_safe(str(investigation.get(name) or "none")) for name in ("finding_id", "investigation_id"))
-
 
 def write_reports(investigations: Iterable[Mapping[str, Any]], folder: Path) -> list[Path]:
     """Write `<name>.html` and `<name>.json` of each investigation, then `index.html` of all in the folder.
 
     Args:
-        investigations: rows of the table investigations; only one at a time is in memory.
+        investigations: rows of the table investigations, the last part of whose `report_uri` names the page; only one at a
+            time is in memory.
         folder: made if it is not there.
 
     Returns:
@@ -39,7 +27,7 @@ def write_reports(investigations: Iterable[Mapping[str, Any]], folder: Path) -> 
     written = []
     for row in investigations:
         document = json.loads(row["document"])
-        page = folder / f"{file_name(row)}.html"
+        page = folder / PurePosixPath(urlparse(row["report_uri"]).path).name
         _write(page.with_suffix(".json"), json.dumps(document, indent=1, ensure_ascii=False))
         _write(page, render(document))
         written.append(page)
@@ -71,10 +59,6 @@ def _entry(path: Path) -> dict[str, Any] | None:
         }
     except (ValueError, KeyError, TypeError, IndexError, OSError):
         return None
-
-
-def _safe(text: str) -> str:
-    return text if len(text) <= _MOST and _SAFE.fullmatch(text) else hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _write(path: Path, text: str) -> None:

@@ -6,6 +6,6 @@ one investigation (`document`, `answers`, `indicators`, `severity`).
 """
 
 from transforms.investigations.build import Investigations, Sources, build_investigations
-from transforms.investigations.scope import DaysNeeded, days_needed
+from transforms.investigations.scope import DaysNeeded, days_needed, only_due, with_scope
 
-__all__ = ["DaysNeeded", "Investigations", "Sources", "build_investigations", "days_needed"]
+__all__ = ["DaysNeeded", "Investigations", "Sources", "build_investigations", "days_needed", "only_due", "with_scope"]

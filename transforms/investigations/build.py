@@ -55,7 +55,7 @@ class Investigations(NamedTuple):
 
 
 def build_investigations(
-    findings: DataFrame, sources: Sources, settle: Settle = lambda frame: frame, report_uri: str | None = None
+    findings: DataFrame, sources: Sources, settle: Settle = lambda frame: frame, report_folder: str | None = None
 ) -> Investigations:
     """Return the investigations of findings, and their indicators, in one pass for all of them.
 
@@ -63,7 +63,7 @@ def build_investigations(
         findings: GUARDDUTY_FINDINGS, one row (the newest version) each.
         sources: see `Sources`.
         settle: materialises what several panels use, and the written documents.
-        report_uri: where reports will be, with `{}` for the investigation id; null if None.
+        report_folder: URI of the folder where reports will be; `report_uri` is null without it.
 
     The same findings and rows give the same documents, byte for byte. Memory of the driver does not grow with either.
     """
@@ -78,13 +78,8 @@ def build_investigations(
         *_of_behaviour(subjects, entities, deeds, sources, settle),
         *_of_surroundings(subjects, family, entities, deeds, sources),
     ]
-    written = settle(write_documents(gather(subjects, evidence)))
-    uri = (
-        F.format_string(report_uri.replace("{}", "%s"), "investigation_id")
-        if report_uri
-        else F.lit(None).cast("string")
-    )
-    investigations = written.drop("indicators").withColumn("report_uri", uri)
+    written = settle(write_documents(gather(subjects, evidence), report_folder))
+    investigations = written.drop("indicators")
     indicators = written.select("investigation_id", "finding_id", F.inline("indicators"))
     return Investigations(
         INVESTIGATIONS.conform(investigations.select(*INVESTIGATIONS.column_names)),
@@ -103,8 +98,7 @@ _SESSION = names(
 )
 
 _OBSERVED = names(
-    "role_session_id role_arn account_id first_observed_at last_observed_at credential_session_count "
-    "event_count failed_count relation"
+    "role_session_id first_observed_at last_observed_at credential_session_count event_count failed_count relation"
 )
 _VALUE = names(
     "relation entity_id is_in_scope dimension value success_count failed_count first_at last_at event_ids "
@@ -122,9 +116,7 @@ _NOTABLE = names(
 def _of_chain(subjects: DataFrame, family: DataFrame, entities: DataFrame, sources: Sources) -> list[DataFrame]:
     near = _near("started_at")
     by_id = F.col("credential_session_id").asc()
-    observed = entities.select("investigation_id", "relation", F.col("entity_id").alias("role_session_id")).join(
-        sources.role_sessions, on="role_session_id", how="inner"
-    )
+    observed = surroundings.build_observed(entities, sources.sessions, sources.role_sessions)
     return [
         panel("family", family, [*_SESSION, "relation", "hops", "entity_id", "family_size"], [near, by_id], limit=500),
         panel("assumptions", surroundings.build_assumptions(subjects, sources.sessions), _SESSION, [near, by_id], limit=50),
@@ -226,14 +218,14 @@ def _of_surroundings(
         "success_count denied_count is_cross_account"
     )
     latest = [
-        F.col("last_at").desc(),
+        F.col("last_at").desc_nulls_last(),
         F.col("role_arn").asc(),
         F.col("assumed_by_type").asc(),
         F.col("assumed_by_id").asc(),
     ]
     return [
-        panel("assumers", surroundings.build_assumers(subjects, sources.assumptions), assumption, latest, limit=50),
-        panel("assumed_roles", surroundings.build_assumed_roles(subjects, sources.assumptions), assumption, latest, limit=50),
+        panel("assumers", surroundings.build_assumers(subjects, sources.issuances, sources.assumptions), assumption, latest, limit=50),
+        panel("assumed_roles", surroundings.build_assumed_roles(subjects, sources.issuances, sources.assumptions), assumption, latest, limit=50),
         panel(
             "refusals", surroundings.build_refusals(entities, sources.issuances),
             names("entity_id issued_at issuing_api outcome issued_role_arn issuing_event_ids"),

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from transforms.investigations.relations import DESCENDANT, SELF, relate
-from transforms.investigations.scope import AROUND_DAYS
+from transforms.investigations.scope import baseline_start, horizon
 from transforms.investigations.subjects import entity_of_session, entity_of_usage
 from transforms.usage import TUPLE
 
@@ -33,12 +33,16 @@ def build_family(subjects: DataFrame, usage: DataFrame, sessions: DataFrame) -> 
         own.join(sessions.select("credential_session_id", "top_session_id"), on="credential_session_id", how="inner")
         .select("investigation_id", "top_session_id")
         .distinct()
+        .join(subjects.select("investigation_id", "scope_start_at", "scope_end_at"), on="investigation_id", how="inner")
     )
-    of_chain = tops.join(sessions, on="top_session_id", how="inner").select("investigation_id", "credential_session_id")
+    begun = F.coalesce("started_at", "first_event_at")
+    of_chain = (
+        tops.join(sessions, on="top_session_id", how="inner")
+        .where((begun >= baseline_start()) & (begun < horizon()))
+        .select("investigation_id", "credential_session_id")
+    )
     people = subjects.where(F.col("entity_kind").isin(*_PERSON)).select(*_KEY)
-    in_time = (F.col("started_at") >= F.col("scope_start_at")) & (
-        F.col("started_at") < F.col("scope_end_at") + F.expr(f"INTERVAL {AROUND_DAYS} DAYS")
-    )
+    in_time = (F.col("started_at") >= F.col("scope_start_at")) & (F.col("started_at") < horizon())
     of_person = people.join(
         sessions, on=(F.col("root_id") == F.col("entity_id")) & in_time & F.col("role_arn").isNotNull(), how="inner"
     ).select("investigation_id", "credential_session_id")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 BASELINE_DAYS = 45
@@ -45,6 +45,25 @@ def with_scope(findings: DataFrame) -> DataFrame:
     )
 
 
+def baseline_start() -> Column:
+    """First instant of the baseline of a row's scope."""
+    return F.col("scope_start_at") - F.expr(f"INTERVAL {BASELINE_DAYS} DAYS")
+
+
+def horizon() -> Column:
+    """Instant that an investigation does not look beyond: what happens later must not change what it says."""
+    return F.col("scope_end_at") + F.expr(f"INTERVAL {AROUND_DAYS} DAYS")
+
+
+def only_due(findings: DataFrame, since: date | None) -> DataFrame:
+    """Return the findings (with their scope) that logs from a day on may say something new about; none if it is null.
+
+    Two days more than the horizon, since a session that began just before it goes on for up to 36 hours.
+    """
+    last_day = F.date_add(F.to_date(horizon()), 2)
+    return findings.where(last_day >= F.lit(since).cast("date"))
+
+
 def days_needed(first_scope_start: datetime, last_scope_end: datetime) -> DaysNeeded:
     """Return the days that investigations need whose scopes lie between these two instants (UTC)."""
     past = (first_scope_start - timedelta(days=BASELINE_DAYS)).date()
@@ -54,7 +73,7 @@ def days_needed(first_scope_start: datetime, last_scope_end: datetime) -> DaysNe
         events=Days(before, after),
         usage=Days(before, after),
         sessions=Days(past, after),
-        issuances=Days(before, after),
+        issuances=Days(past, after),
         activity=Days(past, last_scope_end.date()),
         volume=Days(past, after),
     )

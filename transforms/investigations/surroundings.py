@@ -7,12 +7,14 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from transforms.assumptions import role_tries
 from transforms.investigations.deeds import api, is_notable, target
 from transforms.investigations.relations import DESCENDANT
-from transforms.investigations.scope import AROUND_DAYS, BASELINE_DAYS
+from transforms.investigations.scope import AROUND_DAYS, BASELINE_DAYS, baseline_start, horizon
 from transforms.investigations.techniques import WEIGHTY_CALLS
 from transforms.usage import is_failed
 
+_SCOPE = ("investigation_id", "scope_start_at", "scope_end_at")
 _AROUND = f"INTERVAL {AROUND_DAYS} DAYS"
 
 
@@ -22,8 +24,36 @@ def build_assumptions(subjects: DataFrame, sessions: DataFrame) -> DataFrame:
         "investigation_id", "scope_start_at", "scope_end_at", F.col("entity_id").alias("role_session_id")
     )
     return theirs.join(sessions, on="role_session_id", how="inner").where(
-        (F.col("started_at") >= F.col("scope_start_at") - F.expr(f"INTERVAL {BASELINE_DAYS} DAYS"))
-        & (F.col("started_at") < F.col("scope_end_at") + F.expr(_AROUND))
+        (F.col("started_at") >= baseline_start()) & (F.col("started_at") < horizon())
+    )
+
+
+def build_observed(entities: DataFrame, sessions: DataFrame, role_sessions: DataFrame) -> DataFrame:
+    """Return since when each role session is known, over all history, and how it was used from the baseline to the horizon.
+
+    Columns: investigation_id, relation, role_session_id, first_observed_at, last_observed_at, credential_session_count,
+    event_count, failed_count.
+    """
+    theirs = entities.select(
+        "investigation_id", "relation", "scope_start_at", "scope_end_at", F.col("entity_id").alias("role_session_id")
+    )
+    begun = F.coalesce("started_at", "first_event_at")
+    used = (
+        theirs.join(sessions, on="role_session_id", how="inner")
+        .where((begun >= baseline_start()) & (begun < horizon()))
+        .groupBy("investigation_id", "role_session_id")
+        .agg(
+            F.max(F.greatest("started_at", "last_event_at")).alias("last_observed_at"),
+            F.count("*").alias("credential_session_count"),
+            F.sum("event_count").alias("event_count"),
+            F.sum("failed_count").alias("failed_count"),
+        )
+    )
+    first = role_sessions.select("role_session_id", "first_observed_at")
+    return (
+        theirs.join(first, on="role_session_id", how="inner")
+        .where(F.col("first_observed_at") < horizon())
+        .join(used, on=["investigation_id", "role_session_id"], how="left")
     )
 
 
@@ -53,7 +83,7 @@ def build_past_use(entities: DataFrame, sessions: DataFrame) -> DataFrame:
     is_same = F.col("entity_root_id").isNull() | (F.col("root_id") == F.col("entity_root_id"))
     return (
         chained.join(sessions, on="role_session_id", how="inner")
-        .where((F.col("started_at") < F.col("scope_start_at")) & is_same)
+        .where((F.col("started_at") >= baseline_start()) & (F.col("started_at") < F.col("scope_start_at")) & is_same)
         .groupBy(
             "investigation_id", F.col("role_session_id").alias("entity_id"), F.to_date("started_at").alias("started_date")
         )
@@ -85,16 +115,38 @@ def build_past_calls(entities: DataFrame, activity: DataFrame) -> DataFrame:
     )  # fmt: skip
 
 
-def build_assumers(subjects: DataFrame, assumptions: DataFrame) -> DataFrame:
-    """Return who assumed, or tried to assume, the subject's role: ROLE_ASSUMPTIONS over all history."""
-    of_role = subjects.where(F.col("role_arn").isNotNull()).select("investigation_id", "role_arn")
-    return of_role.join(assumptions, on="role_arn", how="inner")
+def build_assumers(subjects: DataFrame, issuances: DataFrame, assumptions: DataFrame) -> DataFrame:
+    """Return who assumed, or tried to assume, the subject's role."""
+    of_role = subjects.where(F.col("role_arn").isNotNull()).select(*_SCOPE, "role_arn")
+    return _role_use(of_role, "role_arn", issuances, assumptions)
 
 
-def build_assumed_roles(subjects: DataFrame, assumptions: DataFrame) -> DataFrame:
+def build_assumed_roles(subjects: DataFrame, issuances: DataFrame, assumptions: DataFrame) -> DataFrame:
     """Return the roles that the subject's role (or the user) assumed, or tried to."""
-    theirs = subjects.select("investigation_id", F.coalesce("role_arn", "entity_id").alias("assumed_by_id"))
-    return theirs.join(assumptions, on="assumed_by_id", how="inner")
+    theirs = subjects.select(*_SCOPE, F.coalesce("role_arn", "entity_id").alias("assumed_by_id"))
+    return _role_use(theirs, "assumed_by_id", issuances, assumptions)
+
+
+def _role_use(asked: DataFrame, by: str, issuances: DataFrame, assumptions: DataFrame) -> DataFrame:
+    """Return ROLE_ASSUMPTIONS: the first time over all history, the last one and the counts from the baseline to the horizon."""
+    used = (
+        asked.join(role_tries(issuances), on=by, how="inner")
+        .where((F.col("issued_at") >= baseline_start()) & (F.col("issued_at") < horizon()))
+        .groupBy("investigation_id", "role_arn", "assumed_by_type", F.coalesce("assumed_by_id", F.lit("")).alias("assumer"))
+        .agg(
+            F.max("issued_at").alias("last_at"),
+            F.count_if(F.col("outcome") == "success").alias("success_count"),
+            F.count_if(F.col("outcome") == "denied").alias("denied_count"),
+        )
+    )
+    known = (
+        asked.join(assumptions.drop("last_at", "success_count", "denied_count"), on=by, how="inner")
+        .where(F.col("first_at") < horizon())
+        .withColumn("assumer", F.coalesce("assumed_by_id", F.lit("")))
+    )
+    return known.join(
+        used, on=["investigation_id", "role_arn", "assumed_by_type", "assumer"], how="left"
+    ).fillna(0, ["success_count", "denied_count"])  # fmt: skip
 
 
 def build_refusals(entities: DataFrame, issuances: DataFrame) -> DataFrame:
@@ -203,13 +255,13 @@ def build_notable(accounts: DataFrame, events: DataFrame) -> DataFrame:
 
 
 def build_logs(accounts: DataFrame, files: DataFrame) -> DataFrame:
-    """Return up to when the logs of each account concerned are here, and what of them could not be read.
+    """Return up to when the logs of each account concerned are here, at most to the horizon, and what could not be read.
 
-    An account without a log object has `complete_to_at` null: its own trail is not in the lake.
+    Files are counted from the baseline to the horizon, by the day they were published. An account without a log object has `complete_to_at` null: its own trail is not in the lake.
     """
-    of_account = (
+    by_day = (
         files.where(F.col("source") == "cloudtrail")
-        .groupBy("account_id")
+        .groupBy("account_id", "publish_date")
         .agg(
             F.max("max_event_at").alias("complete_to_at"),
             F.min("min_event_at").alias("from_at"),
@@ -218,7 +270,17 @@ def build_logs(accounts: DataFrame, files: DataFrame) -> DataFrame:
             F.sum("rejected_count").alias("rejected_count"),
         )
     )
-    return accounts.join(F.broadcast(of_account), on="account_id", how="left")
+    counts = ("file_count", "rejected_file_count", "rejected_count")
+    is_near = F.col("publish_date").between(F.to_date(baseline_start()), F.to_date(horizon()))
+    return (
+        accounts.join(by_day, on="account_id", how="left")
+        .groupBy(*_SCOPE, "account_id")
+        .agg(
+            F.max(F.least("complete_to_at", horizon())).alias("complete_to_at"),
+            F.min("from_at").alias("from_at"),
+            *[F.sum(F.when(is_near, F.col(name))).alias(name) for name in counts],
+        )
+    )
 
 
 def _shared(kind: str, value: Column) -> Column:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,6 +19,9 @@ from transforms.investigations.document import build_document
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_PLAIN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_MOST = 64
+
 _INDICATOR = ", ".join(
     f"{column.name}: {column.type}"
     for column in INVESTIGATION_INDICATORS.columns
@@ -24,14 +29,14 @@ _INDICATOR = ", ".join(
 )
 SCHEMA = ", ".join(
     [
-        *[f"`{column.name}` {column.type}" for column in INVESTIGATIONS.columns if column.name != "report_uri"],
+        *[f"`{column.name}` {column.type}" for column in INVESTIGATIONS.columns],
         f"indicators array<struct<{_INDICATOR}>>",
     ]
 )
 
 
-def write_documents(gathered: DataFrame) -> DataFrame:
-    """Return INVESTIGATIONS rows (without report_uri) with their `indicators`, from what `gather` gives."""
+def write_documents(gathered: DataFrame, report_folder: str | None = None) -> DataFrame:
+    """Return INVESTIGATIONS rows with their `indicators`, from what `gather` gives; their reports will lie in the folder named."""
     import pyarrow as pa  # noqa: PLC0415
     from pyspark.sql.pandas.types import to_arrow_schema  # noqa: PLC0415
 
@@ -42,15 +47,26 @@ def write_documents(gathered: DataFrame) -> DataFrame:
     def written(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for row in batch.to_pylist():
-                yield pa.RecordBatch.from_pylist([write_row(row)], schema=schema)
+                yield pa.RecordBatch.from_pylist([write_row(row, report_folder)], schema=schema)
 
     return gathered.mapInArrow(written, SCHEMA)
 
 
-def write_row(row: dict[str, Any]) -> Row:
+def report_name(finding_id: str | None, investigation_id: str) -> str:
+    """Return the name of a report, without ending: that of its finding, in whatever version, so that a link to it lasts.
+
+    Small letters, digits and dashes only: a finding id with anything else (a path, a device, a megabyte) is replaced by its hash.
+    """
+    text = finding_id or investigation_id
+    is_plain = len(text) <= _MOST and _PLAIN.fullmatch(text) is not None
+    return text if is_plain else hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
+
+
+def write_row(row: dict[str, Any], report_folder: str | None = None) -> Row:
     """Return the row of one investigation."""
     case = Case.read(row)
     document = build_document(case)
+    name = report_name(case.subject["finding_id"], case.subject["investigation_id"])
     complete_to = document["logs"]["complete_to_at"]
     return {
         "investigation_id": case.subject["investigation_id"],
@@ -65,5 +81,6 @@ def write_row(row: dict[str, Any]) -> Row:
         "severity": document["severity"]["label"],
         "score": document["severity"]["score"],
         "document": orjson.dumps(document).decode(),
+        "report_uri": f"{report_folder}/{name}.html" if report_folder else None,
         "indicators": document["indicators"],
     }

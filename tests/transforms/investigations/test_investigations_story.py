@@ -21,6 +21,7 @@ from expectations.tables import (
 )
 from tests.builders import frame, row
 from transforms.investigations import Sources, build_investigations
+from transforms.investigations.writing import report_name
 
 HOME, OTHER = "111111111111", "222222222222"
 SSO = f"arn:aws:iam::{HOME}:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_AdministratorAccess_598c5f73f8b2b4e5"
@@ -184,7 +185,7 @@ def investigated(spark):
         ]),
     )  # fmt: skip
     made = build_investigations(
-        sources.findings, sources, lambda frame: frame.localCheckpoint(), report_uri="file:///reports/{}.html"
+        sources.findings, sources, lambda frame: frame.localCheckpoint(), report_folder="file:///reports"
     )
     return [row.asDict() for row in made.investigations.collect()], [row.asDict() for row in made.indicators.collect()]
 
@@ -212,7 +213,7 @@ def test_build_investigations__one_row_per_finding_with_its_scope_and_report(row
     assert set(rows) == {row["finding_id"] for row in FINDINGS}
     one = rows["story"]
     assert (str(one["scope_start_at"]), str(one["scope_end_at"])) == ("2026-05-01 02:00:00", "2026-05-01 03:00:00")
-    assert one["report_uri"] == f"file:///reports/{one['investigation_id']}.html"
+    assert one["report_uri"] == f"file:///reports/{report_name(one['finding_id'], one['investigation_id'])}.html"
     assert str(one["logs_complete_to_at"]) == "2026-05-08 22:00:00"
     assert len({row["investigation_id"] for row in rows.values()}) == len(rows)
 
