@@ -1,4 +1,4 @@
-"""The command line: `rolescope run` and `status`.
+"""The command line: `rolescope run`, `investigate` and `status`.
 
 Exit status: 0 done, 1 nothing could be done, 2 wrong use, 3 done in part.
 """
@@ -8,19 +8,24 @@ from __future__ import annotations
 import sys
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from expectations.tables import TABLES
 from pipelines.progress import Console as ProgressConsole
+from pipelines.report.texts import visible
 from pipelines.settings import SettingError, Settings, load_settings
 from pipelines.sources.folder import CLOUDTRAIL, GUARDDUTY, SourceError, list_objects
 from pipelines.spark import JavaMissingError, java_home
 
+if TYPE_CHECKING:
+    from pipelines.night import Night
+
 DONE, NOTHING, WRONG_USE, IN_PART, INTERRUPTED = 0, 1, 2, 3, 130
-STAGES = 13  # tables
+STAGES = len(TABLES) + 1  # the reports
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,7 +33,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help=(
         "Who was behind this AWS role session, what did they do, and is it like them?\n\n"
-        "rolescope reads CloudTrail and GuardDuty files and keeps Delta tables of role sessions, chains and baselines. "
+        "rolescope reads CloudTrail and GuardDuty files, keeps Delta tables of role sessions, chains and baselines, and writes a "
+        "report for every finding. "
         "Every option can also be set as a variable: ROLESCOPE_LAKE for --lake."
     ),
     epilog="Exit status: 0 done, 1 nothing could be done, 2 wrong use, 3 done in part (what was left out is said).",
@@ -96,12 +102,32 @@ def run(  # noqa: PLR0913, PLR0917  (a command has its options)
         str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="Last publish day, included.", show_default=False)
     ] = None,
 ) -> None:
-    """Read what is new, and bring every table up to date."""
+    """Read what is new, bring every table up to date, and write the reports of findings."""
     settings = load_settings(
         cloudtrail=cloudtrail, findings=findings, lake=lake, reports=reports, geo_city=geo_city, geo_asn=geo_asn
     )
     days = _days(settings, _day("--from", first), _day("--to", last))
     raise typer.Exit(_run(settings, *days))
+
+
+@app.command()
+def investigate(  # noqa: PLR0913, PLR0917
+    finding: Annotated[str, typer.Option("--finding", metavar="ID", help="Id of the finding, as GuardDuty gives it.")],
+    cloudtrail: CloudTrail = None,
+    findings: Findings = None,
+    lake: LakeOption = None,
+    reports: Reports = None,
+    geo_city: GeoCity = None,
+    geo_asn: GeoAsn = None,
+) -> None:
+    """Investigate one finding now: the newest logs of its accounts are read first, if folders are named."""
+    settings = load_settings(
+        cloudtrail=cloudtrail, findings=findings, lake=lake, reports=reports, geo_city=geo_city, geo_asn=geo_asn
+    )
+    _need_java()
+    if not settings.findings:
+        _need_lake(settings)
+    raise typer.Exit(_investigate(settings, finding))
 
 
 @app.command()
@@ -144,24 +170,79 @@ def _stopped(sentence: object, status: int) -> int:
 
 def _run(settings: Settings, first: date, last: date) -> int:
     """Run the job over these days and say what came of it."""
+    out.print(f"rolescope: {first} to {last} into {settings.lake}", markup=False)
+    night, left_out = _run_job(settings, first, last)
+    out.print(f"done: tables in {settings.lake}, reports in {night.settings.report_folder}", markup=False)
+    return _say_left_out(left_out)
+
+
+def _run_job(
+    settings: Settings, first: date, last: date, accounts: frozenset[str] | None = None
+) -> tuple[Night, list[str]]:
+    """Run the job; return its night, and what could not be read.
+
+    Raises:
+        StopError: a step failed.
+    """
     from pipelines.night import Night  # noqa: PLC0415
     from pipelines.run import run_nightly  # noqa: PLC0415
 
     progress = ProgressConsole(STAGES)
     night = Night(settings, progress)
-    out.print(f"rolescope: {first} to {last} into {settings.lake}", markup=False)
     with progress.running():
-        outcome = run_nightly(night, first, last)
+        outcome = run_nightly(night, first, last, accounts)
     if not outcome.succeeded:
+        for stack in outcome.stacks:
+            err.print(stack, markup=False)
         raise StopError(NOTHING, "; ".join(outcome.failures) or f"run {outcome.run_id} failed")
-    left_out = _left_out(night, outcome.run_id)
-    out.print(f"done: tables in {settings.lake}", markup=False)
+    return night, _left_out(night, outcome.run_id)
+
+
+def _say_left_out(left_out: list[str]) -> int:
     for line in left_out:
-        out.print(f"left out: {line}", markup=False)
+        out.print(f"left out: {visible(line)}", markup=False)
     return IN_PART if left_out else DONE
 
 
-def _left_out(night: Any, run_id: str) -> list[str]:
+def _investigate(settings: Settings, finding_id: str) -> int:
+    """Bring the lake up to date with the accounts of the finding, and print what its investigation says."""
+    from pipelines.investigate import accounts_of, answers_of, finding_of, newest_findings  # noqa: PLC0415
+    from pipelines.night import Night  # noqa: PLC0415
+
+    night = Night(settings)
+    finding = finding_of(night, finding_id)
+    left_out: list[str] = []
+    if finding is None and settings.findings:
+        days = _published(settings.findings, GUARDDUTY)
+        if days:
+            night, left_out = _run_job(settings.model_copy(update={"cloudtrail": None}), *days)
+            finding = finding_of(night, finding_id)
+    if finding is None:
+        there = ", ".join(newest_findings(night)) or "none"
+        raise StopError(
+            NOTHING, visible(f"there is no finding {finding_id} in {settings.lake}; the newest there are: {there}")
+        )
+    first = finding.first_seen_at.date()
+    accounts = accounts_of(night, finding)
+    logs = _published(settings.cloudtrail, CLOUDTRAIL, accounts, first) if settings.cloudtrail else None
+    night, of_run = _run_job(settings, first, logs[1] if logs else first, accounts)
+    answers = answers_of(night, finding_id)
+    out.print(f"\n{visible(finding.title or finding.type)}", markup=False)
+    for question, answer in answers.items():
+        out.print(f"\n{question}\n  {visible(answer)}", markup=False)
+    return _say_left_out([*left_out, *of_run])
+
+
+def _published(
+    root: str, source: str, accounts: frozenset[str] | None = None, first: date | None = None, last: date | None = None
+) -> tuple[date, date] | None:
+    """Return the first and the last day on which something was published in a folder; null if nothing was."""
+    listed = list_objects(root, source, first, last, accounts)
+    days = [each.publish_date for each in listed if each.skipped is None]
+    return (min(days), max(days)) if days else None
+
+
+def _left_out(night: Night, run_id: str) -> list[str]:
     """Say which objects and records of this run could not be read."""
     from pyspark.sql import functions as F  # noqa: PLC0415
 
@@ -231,13 +312,9 @@ def _days(settings: Settings, first: date | None, last: date | None) -> tuple[da
     if not settings.cloudtrail and not settings.findings:
         raise StopError(WRONG_USE, "nothing to read: name a folder with --cloudtrail, --findings or both")
     _need_java()
-    days = [
-        each.publish_date
-        for root, source in ((settings.cloudtrail, CLOUDTRAIL), (settings.findings, GUARDDUTY))
-        if root
-        for each in list_objects(root, source, first, last)
-        if each.skipped is None
-    ]
+    sources = ((settings.cloudtrail, CLOUDTRAIL), (settings.findings, GUARDDUTY))
+    spans = [_published(root, source, None, first, last) for root, source in sources if root]
+    days = [day for span in spans if span for day in span]
     if not days:
         span = f" from {first or 'the beginning'} to {last or 'the end'}" if first or last else ""
         raise StopError(NOTHING, f"nothing was published{span} in {settings.cloudtrail or settings.findings}")

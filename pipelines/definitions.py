@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from pipelines.assets import activity, assumptions, ingest, sessions, usage
+from pipelines.assets import activity, assumptions, ingest, investigations, sessions, usage
 from pipelines.jobs import findings_sensor, nightly, nightly_schedule
 from pipelines.night import Night
 from pipelines.settings import Settings
@@ -19,6 +19,8 @@ ASSETS: list[dg.AssetsDefinition] = [
     assumptions.role_assumptions,
     activity.principal_activity,
     activity.principal_baselines,
+    investigations.investigations,
+    investigations.reports,
 ]
 
 

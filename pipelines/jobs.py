@@ -6,10 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from pipelines.night import ACCOUNTS_TAG
 from pipelines.settings import Settings
 from pipelines.sources.folder import GUARDDUTY, SourceError, list_objects
-
-ACCOUNTS_TAG = "rolescope/accounts"
 
 nightly = dg.define_asset_job(
     "nightly",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 
 from expectations.contract import Table
+from expectations.tables import TABLES
 from pipelines.lake import Consumed, Lake
 from pipelines.progress import Progress, Silent
 from pipelines.settings import Settings
@@ -19,6 +20,9 @@ from pipelines.spark import spark_session
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+ACCOUNTS_TAG = "rolescope/accounts"
+"""Tag of a run that ingests the objects of some accounts only: their numbers, with commas between."""
+
 
 @dataclass
 class Night:
@@ -26,14 +30,14 @@ class Night:
 
     settings: Settings
     progress: Progress = field(default_factory=Silent)
-    accounts: frozenset[str] | None = None
-    """Only the objects of these accounts are ingested; all if null."""
 
     @cached_property
     def lake(self) -> Lake:
         """The lake of the settings."""
         spark = spark_session(self.settings.spark_master, memory=self.settings.spark_memory)
-        return Lake(spark, self.settings.lake_uri)
+        lake = Lake(spark, self.settings.lake_uri)
+        lake.open(TABLES)
+        return lake
 
     # -- what changed ------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from expectations.contract import Table
 from expectations.suites import ExpectationFailedError, Verdict, validate
@@ -94,7 +95,7 @@ def table_asset(
 
 def publish(night: Night, table: Table, candidate: Candidate, consumed: Consumed) -> Verdict:
     """Check a candidate and, if its contract holds, write it; the verdict says which it was."""
-    rows = table.conform(candidate.rows).persist()
+    rows = clustered(table.conform(candidate.rows), table, candidate).persist()
     try:
         verdict = held_against_contract(rows, table)
         if verdict.passed:
@@ -102,6 +103,13 @@ def publish(night: Night, table: Table, candidate: Candidate, consumed: Consumed
     finally:
         rows.unpersist()
     return verdict
+
+
+def clustered(rows: DataFrame, table: Table, candidate: Candidate) -> DataFrame:
+    """Bring the rows of a partition together, so that each is one file (or a few, if it is large) and not one per task."""
+    if candidate.days is None or table.partitioned_by is None:
+        return rows
+    return rows.hint("rebalance", F.col(table.partitioned_by))
 
 
 def recorded(night: Night, verdict: Verdict) -> Iterator[Event]:

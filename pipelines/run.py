@@ -27,6 +27,9 @@ class Outcome:
     succeeded: bool
     run_id: str
     failures: tuple[str, ...]
+    """A sentence for each step that failed."""
+    stacks: tuple[str, ...] = ()
+    """Where it failed, for what was not expected to."""
 
 
 @contextmanager
@@ -47,9 +50,13 @@ def dagster_instance() -> Iterator[DagsterInstance]:
         yield instance
 
 
-def run_nightly(night: Night, first: date, last: date) -> Outcome:
-    """Run the nightly job over publish days `first` to `last` (UTC, both included), in one pass."""
+def run_nightly(night: Night, first: date, last: date, accounts: frozenset[str] | None = None) -> Outcome:
+    """Run the nightly job over publish days `first` to `last` (UTC, both included), in one pass.
+
+    Only objects of `accounts` are ingested, if they are named; everything else is brought up to date with what that gives.
+    """
     from pipelines.definitions import build_definitions  # noqa: PLC0415  (imports Dagster: seconds)
+    from pipelines.night import ACCOUNTS_TAG  # noqa: PLC0415
 
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     job = build_definitions(night).resolve_job_def("nightly")
@@ -58,6 +65,8 @@ def run_nightly(night: Night, first: date, last: date) -> Outcome:
         "dagster/asset_partition_range_end": last.isoformat(),
         "rolescope/lake": night.settings.lake_uri,
     }
+    if accounts is not None:
+        tags[ACCOUNTS_TAG] = ",".join(sorted(accounts))
     with dagster_instance() as instance:
         result = job.execute_in_process(
             instance=instance,
@@ -65,17 +74,30 @@ def run_nightly(night: Night, first: date, last: date) -> Outcome:
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
-    failures = tuple(_message(event.event_specific_data) for event in result.all_node_events if event.is_step_failure)
-    return Outcome(result.success, result.run_id, failures)
+    causes = [_cause(event.event_specific_data) for event in result.all_node_events if event.is_step_failure]
+    return Outcome(
+        result.success,
+        result.run_id,
+        tuple(sentence for sentence, _ in causes),
+        tuple(stack for _, stack in causes if stack),
+    )
 
 
-def _message(failure: object) -> str:
-    """Return the cause of a step's failure in one line: the exception of ours, not Dagster's around it."""
+# What these say is meant for the user: where in the code it was said is of no use to anybody.
+_SAID = ("SourceError", "SettingError", "LakeError", "JavaMissingError", "ExpectationFailedError")
+
+
+def _cause(failure: object) -> tuple[str, str | None]:
+    """Return the cause of a step's failure in one line, and its stack if it is a mistake of ours: not Dagster's around it."""
     error = getattr(failure, "error", None)
     while error is not None and error.cause is not None:
         error = error.cause
-    text = str(getattr(error, "message", failure)).strip()
-    return text[:1500] if __import__("os").environ.get("RSDEBUG") else text.split("\n", maxsplit=1)[0]
+    if error is None:
+        return str(failure), None
+    sentence = str(error.message).strip().split("\n", maxsplit=1)[0]
+    if error.cls_name in _SAID:
+        return sentence.partition(": ")[2] or sentence, None
+    return sentence, "".join(error.stack) + str(error.message)
 
 
 def last_runs(lake_uri: str, limit: int = 5) -> list[tuple[str, str, str, str]]:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pyarrow as pa
+from pyspark.sql import Window
+from pyspark.sql import functions as F
 
 from expectations.tables.bronze import GUARDDUTY_FINDINGS
 from transforms.cloudtrail.arrow import delivery_ddl, delivery_schema, record_batch
@@ -106,6 +108,12 @@ def findings_in(content: bytes) -> list[Any]:
         if {"detail", "id", "Id", "type", "Type"} & found.keys():
             return [found]
     raise UnreadableError("no findings")
+
+
+def only_newest(findings: DataFrame) -> DataFrame:
+    """Return the newest version of each finding."""
+    newest = Window.partitionBy("finding_id").orderBy(F.col("updated_at").desc())
+    return findings.withColumn("version", F.row_number().over(newest)).where(F.col("version") == 1).drop("version")
 
 
 def _row(delivery: Delivery) -> tuple[Any, ...]:

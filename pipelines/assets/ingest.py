@@ -6,10 +6,11 @@ know; the next run reads them again and finds their rows there already.
 
 # No `from __future__ import annotations`: Dagster reads the annotation of `context` itself.
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -17,7 +18,7 @@ from expectations.contract import Table
 from expectations.suites import Verdict
 from expectations.tables import CLOUDTRAIL_EVENTS, GUARDDUTY_FINDINGS, INGEST_FILES, REJECTED_RECORDS
 from pipelines.lake import Consumed
-from pipelines.night import Night, days_in
+from pipelines.night import ACCOUNTS_TAG, Night, days_in
 from pipelines.partitions import PUBLISH_DAYS
 from pipelines.publish import CHECK, Candidate, Event, column_schema, publish, recorded
 from pipelines.sources.folder import CLOUDTRAIL, GUARDDUTY, SourceObject, list_objects, read_object
@@ -26,7 +27,12 @@ from transforms import findings as guardduty
 from transforms.enrichment import Locator
 
 _TABLES = (REJECTED_RECORDS, CLOUDTRAIL_EVENTS, GUARDDUTY_FINDINGS, INGEST_FILES)
-_OBJECT = "uri string, etag string, size bigint, source string, account_id string, region string, publish_date date, skipped string"
+_OBJECT = pa.schema(
+    [
+        *[(name, pa.string()) for name in ("uri", "etag", "source", "account_id", "region", "skipped")],
+        ("publish_date", pa.date32()),
+    ]
+)
 _EXISTING = (
     "event_id",
     "recipient_account_id",
@@ -72,9 +78,11 @@ def ingest(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night]) ->
     window = context.partition_time_window
     first = window.start.date() - timedelta(days=night.settings.lookback_days)
     last = window.end.date() - timedelta(days=1)
+    tagged = context.run.tags.get(ACCOUNTS_TAG)
+    accounts = frozenset(tagged.split(",")) if tagged else None
     verdicts = {table.name: Verdict(table.name, 0, (), ()) for table in _TABLES}
     for source in _sources(night):
-        for chunk in _chunks(night, source.name, first, last):
+        for chunk in _chunks(night, source.name, first, last, accounts):
             night.progress.tell("ingest", _extent(source.name, chunk))
             for verdict in _read_chunk(night, source, chunk, context.run.run_id):
                 verdicts[verdict.table] = _added(verdicts[verdict.table], verdict)
@@ -118,12 +126,14 @@ def _sources(night: Night) -> list[_Source]:
     ]
 
 
-def _chunks(night: Night, source: str, first: date, last: date) -> Iterator[list[SourceObject]]:
+def _chunks(
+    night: Night, source: str, first: date, last: date, accounts: frozenset[str] | None
+) -> Iterator[list[SourceObject]]:
     """Yield new objects of a source, oldest first, in lots that bound memory and show progress."""
     root = getattr(night.settings, "cloudtrail" if source == CLOUDTRAIL else "findings")
     if root is None:
         return
-    listed = list_objects(root, source, first, last, night.accounts)
+    listed = list_objects(root, source, first, last, accounts)
     if not listed:
         return
     known = _known(night, listed)
@@ -145,14 +155,17 @@ def _known(night: Night, listed: list[SourceObject]) -> set[tuple[str, str]]:
     """Return which of the listed objects the ledger has: as many as were listed, never the whole ledger."""
     days = sorted({each.publish_date for each in listed})
     ledger = night.lake.read(INGEST_FILES).where(F.col("publish_date").between(F.lit(days[0]), F.lit(days[-1])))
-    return {(row.uri, row.etag) for row in ledger.select("uri", "etag").toLocalIterator()}
+    found = ledger.select("uri", "etag").toArrow()
+    return set(zip(found["uri"].to_pylist(), found["etag"].to_pylist(), strict=True))
 
 
 def _read_chunk(night: Night, source: _Source, chunk: list[SourceObject], batch_id: str) -> Iterator[Verdict]:
     """Read one lot and publish what it holds, the ledger last; stops at the first table whose contract breaks."""
     spark = night.lake.spark
-    objects = spark.createDataFrame([tuple(asdict(each).values()) for each in chunk], _OBJECT)
-    wanted = objects.where("skipped IS NULL").repartition(_tasks(night, chunk), "publish_date", "uri")
+    columns = {name: [getattr(each, name) for each in chunk] for name in _OBJECT.names}
+    objects = spark.createDataFrame(pa.table(columns, schema=_OBJECT))
+    # Neighbours in time go to the same task: it then writes few days, and a day lies in few files.
+    wanted = objects.where("skipped IS NULL").repartitionByRange(_tasks(chunk), "publish_date", "uri")
     deliveries = source.parse(wanted).persist()
     resolved = source.resolve(
         deliveries,
@@ -193,10 +206,10 @@ def _ledger(files: DataFrame, objects: DataFrame, batch_id: str) -> DataFrame:
     return ledger.select(*INGEST_FILES.column_names)
 
 
-def _tasks(night: Night, chunk: list[SourceObject]) -> int:
+def _tasks(chunk: list[SourceObject]) -> int:
     """Return how many tasks to read a lot in: enough for the cores to be level, few enough for whole files."""
     megabytes = sum(each.size for each in chunk) >> 20
-    return max(2, min(64, megabytes // 8, len(chunk)))
+    return max(2, min(64, megabytes // 8 + len(chunk) // 2_000))
 
 
 def _added(one: Verdict, other: Verdict) -> Verdict:

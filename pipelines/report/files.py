@@ -12,6 +12,9 @@ from urllib.parse import urlparse
 
 from pipelines.report.page import render, render_index
 
+_STATE = ".consumed.json"
+
+
 def write_reports(investigations: Iterable[Mapping[str, Any]], folder: Path) -> list[Path]:
     """Write `<name>.html` and `<name>.json` of each investigation, then `index.html` of all in the folder.
 
@@ -37,9 +40,23 @@ def write_reports(investigations: Iterable[Mapping[str, Any]], folder: Path) -> 
 
 def write_index(folder: Path) -> Path:
     """Write the index of the reports in the folder, from their documents; what is not a document of ours is left out."""
-    entries = [entry for path in sorted(folder.glob("*.json")) if (entry := _entry(path)) is not None]
+    entries = [entry for path in sorted(folder.glob("[!.]*.json")) if (entry := _entry(path)) is not None]
     _write(folder / "index.html", render_index(entries))
     return folder / "index.html"
+
+
+def consumed_version(folder: Path, lake_uri: str) -> int:
+    """Return the version of the table investigations that the folder's reports were made from; -1 if it has none of this lake."""
+    try:
+        told = json.loads((folder / _STATE).read_text(encoding="utf-8"))
+        return int(told["investigations"]) if told["lake"] == lake_uri else -1
+    except (OSError, ValueError, KeyError, TypeError):
+        return -1
+
+
+def remember_version(folder: Path, lake_uri: str, version: int) -> None:
+    """Say which version the reports of the folder were made from, once they are all written."""
+    _write(folder / _STATE, json.dumps({"lake": lake_uri, "investigations": version}))
 
 
 def _entry(path: Path) -> dict[str, Any] | None:

@@ -224,8 +224,14 @@ def _of_surroundings(
         F.col("assumed_by_id").asc(),
     ]
     return [
-        panel("assumers", surroundings.build_assumers(subjects, sources.issuances, sources.assumptions), assumption, latest, limit=50),
-        panel("assumed_roles", surroundings.build_assumed_roles(subjects, sources.issuances, sources.assumptions), assumption, latest, limit=50),
+        panel(
+            "assumers", surroundings.build_assumers(subjects, sources.issuances, sources.assumptions),
+            assumption, latest, limit=50,
+        ),
+        panel(
+            "assumed_roles", surroundings.build_assumed_roles(subjects, sources.issuances, sources.assumptions),
+            assumption, latest, limit=50,
+        ),
         panel(
             "refusals", surroundings.build_refusals(entities, sources.issuances),
             names("entity_id issued_at issuing_api outcome issued_role_arn issuing_event_ids"),

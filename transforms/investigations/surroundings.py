@@ -8,6 +8,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from transforms.assumptions import role_tries
+from transforms.findings import only_newest
 from transforms.investigations.deeds import api, is_notable, target
 from transforms.investigations.relations import DESCENDANT
 from transforms.investigations.scope import AROUND_DAYS, BASELINE_DAYS, baseline_start, horizon
@@ -132,7 +133,9 @@ def _role_use(asked: DataFrame, by: str, issuances: DataFrame, assumptions: Data
     used = (
         asked.join(role_tries(issuances), on=by, how="inner")
         .where((F.col("issued_at") >= baseline_start()) & (F.col("issued_at") < horizon()))
-        .groupBy("investigation_id", "role_arn", "assumed_by_type", F.coalesce("assumed_by_id", F.lit("")).alias("assumer"))
+        .groupBy(
+            "investigation_id", "role_arn", "assumed_by_type", F.coalesce("assumed_by_id", F.lit("")).alias("assumer")
+        )
         .agg(
             F.max("issued_at").alias("last_at"),
             F.count_if(F.col("outcome") == "success").alias("success_count"),
@@ -165,8 +168,7 @@ def build_related(subjects: DataFrame, entities: DataFrame, findings: DataFrame,
 
     `shared` lists what is shared: access_key, principal, role, address.
     """
-    newest = Window.partitionBy("finding_id").orderBy(F.col("updated_at").desc())
-    others = findings.withColumn("version", F.row_number().over(newest)).where(F.col("version") == 1).drop("version")
+    others = only_newest(findings)
     role_in_account = F.concat_ws("/", "account_id", "user_name")
     offered = others.select(
         F.col("finding_id").alias("other_id"),
@@ -257,7 +259,8 @@ def build_notable(accounts: DataFrame, events: DataFrame) -> DataFrame:
 def build_logs(accounts: DataFrame, files: DataFrame) -> DataFrame:
     """Return up to when the logs of each account concerned are here, at most to the horizon, and what could not be read.
 
-    Files are counted from the baseline to the horizon, by the day they were published. An account without a log object has `complete_to_at` null: its own trail is not in the lake.
+    Files are counted from the baseline to the horizon, by the day they were published. An account without a log object has
+    `complete_to_at` null: its own trail is not in the lake.
     """
     by_day = (
         files.where(F.col("source") == "cloudtrail")

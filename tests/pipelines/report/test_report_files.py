@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from pipelines.report import write_reports
 from pipelines.report import files as report_files
+from pipelines.report import write_reports
 from tests.transforms.investigations.cases import document
 
 

@@ -7,7 +7,9 @@ import pytest
 from transforms.investigations.writing import report_name
 
 
-@pytest.mark.parametrize("hostile", ["../../etc/passwd", "a" * 5_000, "CON:", "x/y", ".hidden", "a\x00b", "\u202e", "A" * 20, "\ud800"])
+@pytest.mark.parametrize(
+    "hostile", ["../../etc/passwd", "a" * 5_000, "CON:", "x/y", ".hidden", "a\x00b", "\u202e", "A" * 20, "\ud800"]
+)
 def test_report_name__is_a_plain_name_whatever_the_finding_is_called(hostile):
     name = report_name(hostile, "0" * 32)
     assert set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")

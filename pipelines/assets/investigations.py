@@ -1,0 +1,150 @@
+"""Investigations of findings, in one pass for all of them, and their reports."""
+
+# No `from __future__ import annotations`: Dagster reads the annotation of `context` itself.
+from collections.abc import Iterator
+from datetime import date
+from functools import reduce
+
+import dagster as dg
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from expectations.contract import Table
+from expectations.tables import (
+    API_CALL_VOLUME_HOURLY,
+    CLOUDTRAIL_EVENTS,
+    CREDENTIAL_ISSUANCES,
+    CREDENTIAL_SESSIONS,
+    GUARDDUTY_FINDINGS,
+    INGEST_FILES,
+    INVESTIGATION_INDICATORS,
+    INVESTIGATIONS,
+    PRINCIPAL_ACTIVITY_DAILY,
+    PRINCIPAL_BASELINES,
+    ROLE_ASSUMPTIONS,
+    ROLE_SESSIONS,
+    SESSION_USAGE,
+)
+from pipelines.night import Night
+from pipelines.partitions import PUBLISH_DAYS
+from pipelines.publish import Candidate, Made, table_asset
+from pipelines.report import write_reports
+from pipelines.report.files import consumed_version, remember_version
+from transforms.findings import only_newest
+from transforms.investigations import DaysNeeded, Sources, build_investigations, days_needed, only_due, with_scope
+
+_LINKS = 20
+
+
+@table_asset(
+    INVESTIGATIONS,
+    INVESTIGATION_INDICATORS,
+    upstream=[
+        GUARDDUTY_FINDINGS,
+        CLOUDTRAIL_EVENTS,
+        SESSION_USAGE,
+        CREDENTIAL_SESSIONS,
+        CREDENTIAL_ISSUANCES,
+        PRINCIPAL_ACTIVITY_DAILY,
+        API_CALL_VOLUME_HOURLY,
+        PRINCIPAL_BASELINES,
+        ROLE_SESSIONS,
+        ROLE_ASSUMPTIONS,
+        INGEST_FILES,
+    ],
+    partitions=PUBLISH_DAYS,
+)
+def investigations(night: Night) -> Made:
+    """Findings that logs which came since may say something new about, and all that stand near a finding that changed."""
+    findings = only_newest(night.lake.read(GUARDDUTY_FINDINGS))
+    due = only_due(with_scope(findings), _earliest_news(night)).persist()
+    first, last, count = due.agg(F.min("scope_start_at"), F.max("scope_end_at"), F.count("*")).collect()[0]
+    if not count:
+        return {
+            table.name: Candidate(night.lake.read(table).limit(0), by_key=True)
+            for table in (INVESTIGATIONS, INVESTIGATION_INDICATORS)
+        }
+    night.progress.tell("investigations", f"{count:,} findings")
+    made = build_investigations(
+        due,
+        _sources(night, days_needed(first, last)),
+        settle=lambda frame: frame.localCheckpoint(),
+        report_folder=night.settings.report_folder.resolve().as_uri(),
+    )
+    concerned = due.select("finding_id").localCheckpoint()
+    due.unpersist()
+    return {
+        INVESTIGATIONS.name: Candidate(made.investigations, only_of=concerned),
+        INVESTIGATION_INDICATORS.name: Candidate(made.indicators, only_of=concerned),
+    }
+
+
+@dg.asset(
+    deps=[dg.AssetKey(INVESTIGATIONS.name), dg.AssetKey(INVESTIGATION_INDICATORS.name)],
+    description="One self-contained HTML page and one JSON document per finding, and an index of them.",
+    group_name="investigations",
+    kinds={"html"},
+    partitions_def=PUBLISH_DAYS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    pool="spark",
+)
+def reports(night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult[None]]:
+    """Write the reports of the investigations that changed; all of them into a folder that has none."""
+    folder = night.settings.report_folder
+    lake = night.lake
+    version = lake.version(INVESTIGATIONS)
+    touched = lake.touched(INVESTIGATIONS, consumed_version(folder, lake.uri)).select("investigation_id").distinct()
+    changed = lake.read(INVESTIGATIONS).join(touched, on="investigation_id", how="left_semi").orderBy("report_uri")
+    pages = write_reports((row.asDict() for row in changed.toLocalIterator()), folder)
+    remember_version(folder, lake.uri, version)
+    night.progress.finished("reports", f"{len(pages):>10,} pages in {folder}")
+    links = [f"- [{page.stem}]({page.resolve().as_uri()})" for page in pages[:_LINKS]]
+    more = [f"- {len(pages) - _LINKS:,} more in the index"] if len(pages) > _LINKS else []
+    yield dg.MaterializeResult(
+        metadata={
+            "index": dg.MetadataValue.url((folder / "index.html").resolve().as_uri()),
+            "reports written": len(pages),
+            "reports": dg.MetadataValue.md("\n".join([*links, *more]) or "none"),
+        }
+    )
+
+
+def _earliest_news(night: Night) -> date | None:
+    """Return the earliest day that something is known of now that was not when the table was written; null if there is none.
+
+    What an investigation says ends at its horizon, so that findings whose horizon lies before this day stand as they are.
+    """
+    news = [
+        _touched(night, CLOUDTRAIL_EVENTS, "event_date"),
+        _touched(night, CREDENTIAL_SESSIONS, "coalesce(started_at, first_event_at)"),
+        _touched(night, GUARDDUTY_FINDINGS, "first_seen_at"),
+        _touched(night, INGEST_FILES, "publish_date"),
+    ]
+    day: date | None = reduce(DataFrame.unionByName, news).agg(F.min("day")).collect()[0][0]
+    return day
+
+
+def _touched(night: Night, table: Table, day: str) -> DataFrame:
+    touched = night.lake.touched(table, night.since(INVESTIGATION_INDICATORS, table))
+    return touched.select(F.to_date(F.expr(day)).alias("day"))
+
+
+def _sources(night: Night, days: DaysNeeded) -> Sources:
+    """Read the days that are needed of each table."""
+    lake = night.lake
+    sessions = lake.read(CREDENTIAL_SESSIONS)
+    return Sources(
+        events=lake.read(CLOUDTRAIL_EVENTS).where(F.col("event_date").between(*map(F.lit, days.events))),
+        usage=lake.read(SESSION_USAGE).where(F.col("event_date").between(*map(F.lit, days.usage))),
+        sessions=sessions.where(
+            F.col("started_date").between(*map(F.lit, days.sessions)) | F.col("started_date").isNull()
+        ),
+        issuances=lake.read(CREDENTIAL_ISSUANCES).where(F.col("issued_date").between(*map(F.lit, days.issuances))),
+        activity=lake.read(PRINCIPAL_ACTIVITY_DAILY).where(F.col("activity_date").between(*map(F.lit, days.activity))),
+        volume=lake.read(API_CALL_VOLUME_HOURLY).where(F.col("hour_date").between(*map(F.lit, days.volume))),
+        baselines=lake.read(PRINCIPAL_BASELINES),
+        role_sessions=lake.read(ROLE_SESSIONS),
+        assumptions=lake.read(ROLE_ASSUMPTIONS),
+        findings=lake.read(GUARDDUTY_FINDINGS),
+        files=lake.read(INGEST_FILES),
+    )
