@@ -51,7 +51,7 @@ def with_rules(frame: DataFrame, table: Table) -> DataFrame:
 
 def build_suite(table: Table, row_count: int) -> Any:
     """Return the `ExpectationSuite` of a table, for a frame that `with_rules` has prepared and that has `row_count` rows."""
-    gx = _great_expectations()
+    gx = load_expectations()
     expect = gx.expectations
     required = [expect.ExpectColumnValuesToNotBeNull(column=column.name) for column in table.columns if column.required]
     listed = [
@@ -89,7 +89,7 @@ def validate(frame: DataFrame, table: Table, row_count: int) -> Verdict:
         table: contract.
         row_count: how many rows there should be, so that a frame that lost its rows on the way does not pass vacuously.
     """
-    context = _great_expectations().get_context(mode="ephemeral")
+    context = load_expectations().get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     source = context.data_sources.add_or_update_spark("candidates")
     batch = source.add_dataframe_asset(table.name).add_batch_definition_whole_dataframe("candidate")
@@ -138,7 +138,8 @@ def _exceptions(info: Any) -> list[dict[str, Any]]:
     return [each for each in info.values() if isinstance(each, dict) and each.get("raised_exception")]
 
 
-def _great_expectations() -> Any:
+def load_expectations() -> Any:
+    """Import Great Expectations, quietly, and return it."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of its imports, not of our rows

@@ -189,6 +189,7 @@ def _run_job(
 
     progress = ProgressConsole(STAGES)
     night = Night(settings, progress)
+    night.open_early()
     with progress.running():
         outcome = run_nightly(night, first, last, accounts)
     if not outcome.succeeded:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
 from expectations.contract import Table
+from expectations.suites import load_expectations
 from expectations.tables import TABLES
 from pipelines.lake import Consumed, Lake
 from pipelines.progress import Progress, Silent
@@ -31,13 +33,29 @@ class Night:
     settings: Settings
     progress: Progress = field(default_factory=Silent)
 
-    @cached_property
+    _opening: Lock = field(default_factory=Lock, repr=False)
+    _lake: Lake | None = field(default=None, repr=False)
+
+    @property
     def lake(self) -> Lake:
-        """The lake of the settings."""
-        spark = spark_session(self.settings.spark_master, memory=self.settings.spark_memory)
-        lake = Lake(spark, self.settings.lake_uri)
-        lake.open(TABLES)
-        return lake
+        """The lake of the settings, with all its tables."""
+        with self._opening:
+            if self._lake is None:
+                spark = spark_session(self.settings.spark_master, memory=self.settings.spark_memory)
+                lake = Lake(spark, self.settings.lake_uri)
+                lake.open(TABLES)
+                self._lake = lake
+            return self._lake
+
+    def open_early(self) -> None:
+        """Begin to open the lake, and to load what checks it, while the caller does something else."""
+
+        def open_it() -> None:
+            with suppress(Exception):  # whoever needs the lake meets the same error, and tells it
+                self.lake  # noqa: B018
+
+        for begin in (open_it, load_expectations):
+            Thread(target=begin, daemon=True).start()
 
     # -- what changed ------------------------------------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ class Candidate:
         only_of: keys (or the first columns of keys) that they replace, by merge; or
         by_key: they replace rows of the same key; or none of these: they are added.
         facts: facts of the lake that went into them, besides the versions of upstream tables.
+        is_persisted: the rows come straight from a persisted frame, and need not be computed once and kept.
     """
 
     rows: DataFrame
@@ -41,6 +42,7 @@ class Candidate:
     only_of: DataFrame | None = None
     by_key: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
+    is_persisted: bool = False
 
 
 def table_asset(
@@ -95,13 +97,13 @@ def table_asset(
 
 def publish(night: Night, table: Table, candidate: Candidate, consumed: Consumed) -> Verdict:
     """Check a candidate and, if its contract holds, write it; the verdict says which it was."""
-    rows = clustered(table.conform(candidate.rows), table, candidate).persist()
-    try:
-        verdict = held_against_contract(rows, table)
-        if verdict.passed:
-            write(night, table, rows, candidate, consumed, verdict.row_count)
-    finally:
-        rows.unpersist()
+    rows = table.conform(candidate.rows)
+    if not candidate.is_persisted:
+        # Not `persist`: every later query would plan, and compare with the cache, all that the rows were made from.
+        rows = clustered(rows, table, candidate).localCheckpoint()
+    verdict = held_against_contract(rows, table)
+    if verdict.passed:
+        write(night, table, rows, candidate, consumed, verdict.row_count)
     return verdict
 
 

@@ -20,6 +20,11 @@ _LOCAL = {
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 2)),
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
+    # Descriptions of plans that nobody looks at; some of ours are 600 KB, and are made for every query.
+    "spark.sql.maxPlanStringLength": "1000",
+    # A night has hundreds of small queries, each another one: compiling them takes longer than running them.
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.driver.bindAddress": "127.0.0.1",

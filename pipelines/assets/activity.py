@@ -29,7 +29,7 @@ def principal_activity(night: Night) -> Made:
     """Days that got new events, and days on which sessions were used whose root is another now."""
     lake = night.lake
     roots = ("credential_session_id", "started_date", "attribution_status", "root_id")
-    rerooted = night.changed(PRINCIPAL_ACTIVITY_DAILY, CREDENTIAL_SESSIONS, *roots).persist()
+    rerooted = night.changed(PRINCIPAL_ACTIVITY_DAILY, CREDENTIAL_SESSIONS, *roots).localCheckpoint()
     start_days = days_in(rerooted.select("started_date"))
     usage = (
         lake.read(SESSION_USAGE)
@@ -43,7 +43,7 @@ def principal_activity(night: Night) -> Made:
     usage_of_days = lake.read_days(SESSION_USAGE, days)
     started = days_in(usage_of_days.where("credential_session_id IS NOT NULL").select("session_created_at"))
     sessions = lake.read(CREDENTIAL_SESSIONS) if None in started else lake.read_days(CREDENTIAL_SESSIONS, started)
-    calls = count_calls(lake.read_days(CLOUDTRAIL_EVENTS, days), usage_of_days, sessions).persist()
+    calls = count_calls(lake.read_days(CLOUDTRAIL_EVENTS, days), usage_of_days, sessions).localCheckpoint()
     return {
         API_CALL_VOLUME_HOURLY.name: Candidate(build_api_call_volume_hourly(calls), list(days)),
         PRINCIPAL_ACTIVITY_DAILY.name: Candidate(build_principal_activity_daily(calls), list(days)),

@@ -153,6 +153,8 @@ def _chunks(
 
 def _known(night: Night, listed: list[SourceObject]) -> set[tuple[str, str]]:
     """Return which of the listed objects the ledger has: as many as were listed, never the whole ledger."""
+    if night.lake.version(INGEST_FILES) == 0:
+        return set()
     days = sorted({each.publish_date for each in listed})
     ledger = night.lake.read(INGEST_FILES).where(F.col("publish_date").between(F.lit(days[0]), F.lit(days[-1])))
     found = ledger.select("uri", "etag").toArrow()
@@ -179,8 +181,8 @@ def _read_chunk(night: Night, source: _Source, chunk: list[SourceObject], batch_
     known = night.lake.read(REJECTED_RECORDS).select(*REJECTED_RECORDS.key)
     steps: list[tuple[Table, Candidate]] = [
         (REJECTED_RECORDS, Candidate(rejected.join(known, on=list(REJECTED_RECORDS.key), how="left_anti"))),
-        (source.table, Candidate(resolved.changed_events, only_of=None, by_key=True)),
-        (source.table, Candidate(resolved.new_events)),
+        (source.table, Candidate(resolved.changed_events, by_key=True, is_persisted=True)),
+        (source.table, Candidate(resolved.new_events, is_persisted=True)),
         (INGEST_FILES, Candidate(ledger)),
     ]
     for table, candidate in steps:

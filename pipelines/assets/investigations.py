@@ -57,7 +57,7 @@ _LINKS = 20
 def investigations(night: Night) -> Made:
     """Findings that logs which came since may say something new about, and all that stand near a finding that changed."""
     findings = only_newest(night.lake.read(GUARDDUTY_FINDINGS))
-    due = only_due(with_scope(findings), _earliest_news(night)).persist()
+    due = only_due(with_scope(findings), _earliest_news(night)).localCheckpoint()
     first, last, count = due.agg(F.min("scope_start_at"), F.max("scope_end_at"), F.count("*")).collect()[0]
     if not count:
         return {
@@ -71,8 +71,7 @@ def investigations(night: Night) -> Made:
         settle=lambda frame: frame.localCheckpoint(),
         report_folder=night.settings.report_folder.resolve().as_uri(),
     )
-    concerned = due.select("finding_id").localCheckpoint()
-    due.unpersist()
+    concerned = due.select("finding_id")
     return {
         INVESTIGATIONS.name: Candidate(made.investigations, only_of=concerned),
         INVESTIGATION_INDICATORS.name: Candidate(made.indicators, only_of=concerned),

@@ -39,12 +39,12 @@ def credential_sessions(night: Night) -> Made | None:
     """
     lake = night.lake
     files = lake.read(INGEST_FILES)
-    windows = log_windows(files).persist()
+    windows = log_windows(files).localCheckpoint()
     clock: date | None = files.where("source = 'cloudtrail'").agg(F.max("publish_date")).collect()[0][0]
     bound_days = _touched_days(night)
     other_days = [day for day in _other_days(night, bound_days, windows, clock) if day not in bound_days]
 
-    usage = _usage_of(night, bound_days).persist()
+    usage = _usage_of(night, bound_days).localCheckpoint()
     issuance_days = sorted(
         {*[day for day in bound_days if day], *days_in(days_around(usage, "session_created_at", "first_event_at"))},
         key=str,

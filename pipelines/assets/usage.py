@@ -25,7 +25,7 @@ def session_usage(night: Night) -> Made:
     """Usage of every day that got new events, and of other days whose sessions got a new issuance or were used again."""
     lake = night.lake
     counted_days = night.touched_days(SESSION_USAGE, CLOUDTRAIL_EVENTS)
-    counted = count_usage(lake.read_days(CLOUDTRAIL_EVENTS, counted_days)).persist()
+    counted = count_usage(lake.read_days(CLOUDTRAIL_EVENTS, counted_days)).localCheckpoint()
     replaced = lake.read_days(SESSION_USAGE, counted_days)
     issued = night.changed(SESSION_USAGE, CREDENTIAL_ISSUANCES, "issued_at")
     started = days_in(
