@@ -148,7 +148,11 @@ class Lake:
         )
 
     def state(self, table: Table) -> tuple[int, Consumed]:
-        """Return the table's version and what it has consumed, as its newest commit that says so has it."""
+        """Return the table's version and what it has consumed, as its newest commit that says so has it.
+
+        After a write of our own it is the version that write has made at least: to think it older than it is, with somebody else
+        writing too, makes a stage look at more than it need; to think it newer would make it miss something.
+        """
         if table.name not in self._states:
             self._states[table.name] = self._read_state(table)
         return self._states[table.name]
@@ -175,18 +179,21 @@ class Lake:
 
     def append(self, table: Table, rows: DataFrame, consumed: Consumed) -> None:
         """Add rows."""
-        self.ensure(table)
+        version = self.version(table)
         writer = table.conform(rows).write.format("delta").mode("append")
         writer.option("userMetadata", consumed.as_json()).save(self.path(table))
-        self._wrote(table)
+        self._states[table.name] = (version + 1, consumed)
 
     def replace_days(self, table: Table, rows: DataFrame, days: Sequence[date | None], consumed: Consumed) -> None:
         """Put rows in place of all that these partitions held, in one commit."""
-        self.ensure(table)
+        version = self.version(table)
+        if version == 0:
+            return self.append(table, rows, consumed)  # nothing to replace, and much cheaper
         writer = table.conform(rows).write.format("delta").mode("overwrite")
         writer = writer.option("replaceWhere", days_condition(_partition(table), days))
         writer.option("userMetadata", consumed.as_json()).save(self.path(table))
-        self._wrote(table)
+        self._states[table.name] = (version + 1, consumed)
+        return None
 
     def merge(self, table: Table, rows: DataFrame, consumed: Consumed, *, only_of: DataFrame | None = None) -> None:
         """Put rows in place of those with the same key, add the others, in one commit; what is there already stays as it is.
@@ -197,7 +204,8 @@ class Lake:
             consumed: what they were made from.
             only_of: values of some columns: rows of the table that have them go, where `rows` no longer has their key.
         """
-        self.ensure(table)
+        if self.version(table) == 0:
+            return self.append(table, rows, consumed)
         partition = [table.partitioned_by] if table.partitioned_by else []
         keys = list(dict.fromkeys([*partition, *table.key]))
         source = table.conform(rows).withColumn("_is_gone", F.lit(False))
@@ -217,7 +225,8 @@ class Lake:
                 "WHEN NOT MATCHED THEN INSERT *",
                 source=source,
             ).collect()
-        self._wrote(table)
+        self._states.pop(table.name)
+        return None
 
     def mark(self, table: Table, consumed: Consumed) -> None:
         """Say that the table has consumed more, though no row of it changed."""
@@ -225,7 +234,7 @@ class Lake:
             self.spark.sql(
                 f"ALTER TABLE {self._identifier(table)} SET TBLPROPERTIES ('rolescope.consumed' = {_literal(consumed.as_json())})"
             ).collect()
-        self._wrote(table)
+        self._states.pop(table.name)
 
     @contextmanager
     def _metadata(self, consumed: Consumed) -> Iterator[None]:
@@ -234,9 +243,6 @@ class Lake:
             yield
         finally:
             self.spark.conf.unset(_USER_METADATA)
-
-    def _wrote(self, table: Table) -> None:
-        self._states.pop(table.name, None)
 
 
 def days_condition(column: str, days: Sequence[date | None]) -> str:
