@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 ACCOUNTS_TAG = "rolescope/accounts"
 """Tag of a run that ingests the objects of some accounts only: their numbers, with commas between."""
 
+FIRST_DAY_TAG = "rolescope/first_day"
+"""Tag of a run that goes further back than the partitions it is recorded under."""
+
 
 @dataclass
 class Night:
@@ -41,7 +44,9 @@ class Night:
         """The lake of the settings, with all its tables."""
         with self._opening:
             if self._lake is None:
+                self.progress.tell("lake", "starting Spark")
                 spark = spark_session(self.settings.spark_master, memory=self.settings.spark_memory)
+                self.progress.tell("lake", f"opening {self.settings.lake}")
                 lake = Lake(spark, self.settings.lake_uri)
                 lake.open(TABLES)
                 self._lake = lake

@@ -18,7 +18,7 @@ from expectations.contract import Table
 from expectations.suites import Verdict
 from expectations.tables import CLOUDTRAIL_EVENTS, GUARDDUTY_FINDINGS, INGEST_FILES, REJECTED_RECORDS
 from pipelines.lake import Consumed
-from pipelines.night import ACCOUNTS_TAG, Night, days_in
+from pipelines.night import ACCOUNTS_TAG, FIRST_DAY_TAG, Night, days_in
 from pipelines.partitions import PUBLISH_DAYS
 from pipelines.publish import CHECK, Candidate, Event, column_schema, publish, recorded
 from pipelines.sources.folder import CLOUDTRAIL, GUARDDUTY, SourceObject, list_objects, read_object
@@ -76,10 +76,12 @@ class _Source:
 def ingest(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night]) -> Iterator[Event]:
     """Read the objects that were published on the run's days, or late on days before them, and are new."""
     window = context.partition_time_window
-    first = window.start.date() - timedelta(days=night.settings.lookback_days)
+    tagged = context.run.tags.get(FIRST_DAY_TAG)
+    first = date.fromisoformat(tagged) if tagged else window.start.date()
+    first -= timedelta(days=night.settings.lookback_days)
     last = window.end.date() - timedelta(days=1)
-    tagged = context.run.tags.get(ACCOUNTS_TAG)
-    accounts = frozenset(tagged.split(",")) if tagged else None
+    listed = context.run.tags.get(ACCOUNTS_TAG)
+    accounts = frozenset(listed.split(",")) if listed else None
     verdicts = {table.name: Verdict(table.name, 0, (), ()) for table in _TABLES}
     for source in _sources(night):
         for chunk in _chunks(night, source.name, first, last, accounts):
