@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from expectations.tables import TABLES
+from expectations.tables import INGEST_FILES, TABLES
 from pipelines.progress import Console as ProgressConsole
 from pipelines.report.texts import visible
 from pipelines.settings import SettingError, Settings, load_settings
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pipelines.night import Night
 
 DONE, NOTHING, WRONG_USE, IN_PART, INTERRUPTED = 0, 1, 2, 3, 130
+_SHOWN = 5  # objects that are named as left out
 STAGES = len(TABLES) + 1  # the reports
 
 app = typer.Typer(
@@ -245,19 +246,16 @@ def _published(
 
 def _left_out(night: Night, run_id: str) -> list[str]:
     """Say which objects and records of this run could not be read."""
-    from pyspark.sql import functions as F  # noqa: PLC0415
-
-    from expectations.tables import INGEST_FILES  # noqa: PLC0415
-
-    of_run = night.lake.read(INGEST_FILES).where(F.col("batch_id") == run_id).where("rejected_count > 0")
-    rows = of_run.orderBy("uri").limit(5).select("uri", "status", "rejected_count", "reason").collect()
+    of_run = f"batch_id = '{run_id}' AND rejected_count > 0"
+    rows = night.lake.read_rows(INGEST_FILES, ["uri", "status", "rejected_count", "reason"], of_run)
+    rows.sort(key=lambda row: row["uri"])
     lines = [
-        f"{row.uri}: {row.reason or 'not readable'}"
-        if row.status == "rejected"
-        else f"{row.rejected_count} records of {row.uri}"
-        for row in rows
+        f"{row['uri']}: {row['reason'] or 'not readable'}"
+        if row["status"] == "rejected"
+        else f"{row['rejected_count']} records of {row['uri']}"
+        for row in rows[:_SHOWN]
     ]
-    more = of_run.count() - len(rows) if len(rows) == 5 else 0
+    more = len(rows) - len(lines)
     listed = "see the table rejected_records for the reasons"
     return [*lines, *([f"{more} more objects"] if more else []), *([listed] if lines else [])]
 
@@ -266,7 +264,7 @@ def _status(settings: Settings) -> None:
     """Print three tables: accounts, rejects, runs."""
     from pyspark.sql import functions as F  # noqa: PLC0415
 
-    from expectations.tables import INGEST_FILES, REJECTED_RECORDS  # noqa: PLC0415
+    from expectations.tables import REJECTED_RECORDS  # noqa: PLC0415
     from pipelines.night import Night  # noqa: PLC0415
     from pipelines.run import last_runs  # noqa: PLC0415
 

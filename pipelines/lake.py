@@ -8,15 +8,19 @@ only: the same calls work on Spark Connect.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import reduce
 from operator import and_
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+from deltalake import DeltaTable, QueryBuilder
+from deltalake.exceptions import TableNotFoundError
 from pyspark.errors import AnalysisException
 from pyspark.sql import functions as F
 
@@ -25,6 +29,7 @@ from expectations.contract import Table
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+_COMMITS = 50  # of which the newest that says what it consumed is looked for
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
 
@@ -56,11 +61,26 @@ class Consumed:
 class Lake:
     """The tables below one address."""
 
-    def __init__(self, spark: SparkSession, uri: str) -> None:
-        """Use the lake at `uri` (a folder, or `s3a://…`); its tables are made when they are first needed."""
-        self.spark = spark
+    def __init__(self, uri: str, begin_spark: Callable[[], SparkSession]) -> None:
+        """Use the lake at `uri` (a folder, or `s3a://…`); its tables are made, and Spark begins, when they are first needed."""
         self.uri = uri.rstrip("/")
+        self._begin_spark = begin_spark
+        self._beginning = Lock()
+        self._spark: SparkSession | None = None
         self._states: dict[str, tuple[int, Consumed]] = {}
+
+    @property
+    def spark(self) -> SparkSession:
+        """The session. A night without news never asks for it."""
+        with self._beginning:
+            if self._spark is None:
+                self._spark = self._begin_spark()
+            return self._spark
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it lies in a folder of this machine: its log can then be read without Spark, which takes seconds to begin."""
+        return "://" not in self.uri
 
     # -- addresses ---------------------------------------------------------------------------------------------------
 
@@ -113,10 +133,21 @@ class Lake:
         feed = self.spark.read.format("delta").option("readChangeFeed", "true").option("startingVersion", since + 1)
         return feed.load(self.path(table))
 
+    def read_rows(self, table: Table, columns: Sequence[str], where: str) -> list[dict[str, Any]]:
+        """Return columns of the rows that meet a SQL condition, here and now: for what is no longer than a listing."""
+        self.ensure(table)
+        if self.is_local:
+            engine = QueryBuilder().register("rows", DeltaTable(self.path(table)))
+            found = pa.table(engine.execute(f"SELECT {', '.join(columns)} FROM rows WHERE {where}").read_all())
+        else:
+            found = self.read(table).where(where).select(*columns).toArrow()
+        rows: list[dict[str, Any]] = found.to_pylist()
+        return rows
+
     # -- state -------------------------------------------------------------------------------------------------------
 
     def open(self, tables: Iterable[Table]) -> None:
-        """Make the tables that are not there, and read how far each is: several at a time, since each waits more than it works."""
+        """Make the tables that are not there, several at a time, since each waits more than it works; read how far the others are."""
         with ThreadPoolExecutor(max_workers=4) as pool:
             list(pool.map(self.version, tables))
 
@@ -126,7 +157,7 @@ class Lake:
             return
         try:
             self.state(table)
-        except AnalysisException:
+        except (AnalysisException, TableNotFoundError):
             self.spark.sql(self._create(table)).collect()
             self._states[table.name] = (0, Consumed())
 
@@ -158,7 +189,11 @@ class Lake:
         return self._states[table.name]
 
     def _read_state(self, table: Table) -> tuple[int, Consumed]:
-        history = self.spark.sql(f"DESCRIBE HISTORY {self._identifier(table)} LIMIT 50").select(
+        if self.is_local:
+            log = DeltaTable(self.path(table))
+            texts = [commit.get("userMetadata") for commit in log.history(_COMMITS)]
+            return log.version(), Consumed.from_json(next((text for text in texts if text), None))
+        history = self.spark.sql(f"DESCRIBE HISTORY {self._identifier(table)} LIMIT {_COMMITS}").select(
             "version", "userMetadata"
         )
         commits = history.orderBy(F.desc("version")).collect()

@@ -20,7 +20,7 @@ from pipelines.settings import Settings
 from pipelines.spark import spark_session
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 ACCOUNTS_TAG = "rolescope/accounts"
 """Tag of a run that ingests the objects of some accounts only: their numbers, with commas between."""
@@ -44,20 +44,20 @@ class Night:
         """The lake of the settings, with all its tables."""
         with self._opening:
             if self._lake is None:
-                self.progress.tell("lake", "starting Spark")
-                spark = spark_session(self.settings.spark_master, memory=self.settings.spark_memory)
-                self.progress.tell("lake", f"opening {self.settings.lake}")
-                lake = Lake(spark, self.settings.lake_uri)
-                lake.open(TABLES)
-                self._lake = lake
+                self._lake = Lake(self.settings.lake_uri, self._begin_spark)
+                self._lake.open(TABLES)
             return self._lake
+
+    def _begin_spark(self) -> SparkSession:
+        self.progress.tell("lake", "starting Spark")
+        return spark_session(self.settings.spark_master, memory=self.settings.spark_memory)
 
     def open_early(self) -> None:
         """Begin to open the lake, and to load what checks it, while the caller does something else."""
 
         def open_it() -> None:
             with suppress(Exception):  # whoever needs the lake meets the same error, and tells it
-                self.lake  # noqa: B018
+                self.lake  # noqa: B018  (only a new lake needs Spark for that)
 
         for begin in (open_it, load_expectations):
             Thread(target=begin, daemon=True).start()

@@ -158,9 +158,8 @@ def _known(night: Night, listed: list[SourceObject]) -> set[tuple[str, str]]:
     if night.lake.version(INGEST_FILES) == 0:
         return set()
     days = sorted({each.publish_date for each in listed})
-    ledger = night.lake.read(INGEST_FILES).where(F.col("publish_date").between(F.lit(days[0]), F.lit(days[-1])))
-    found = ledger.select("uri", "etag").toArrow()
-    return set(zip(found["uri"].to_pylist(), found["etag"].to_pylist(), strict=True))
+    of_days = f"publish_date BETWEEN DATE'{days[0]}' AND DATE'{days[-1]}'"
+    return {(row["uri"], row["etag"]) for row in night.lake.read_rows(INGEST_FILES, ["uri", "etag"], of_days)}
 
 
 def _read_chunk(night: Night, source: _Source, chunk: list[SourceObject], batch_id: str) -> Iterator[Verdict]:

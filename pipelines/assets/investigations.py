@@ -6,7 +6,7 @@ from datetime import date
 from functools import reduce
 
 import dagster as dg
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from expectations.contract import Table
@@ -25,6 +25,7 @@ from expectations.tables import (
     ROLE_SESSIONS,
     SESSION_USAGE,
 )
+from pipelines.lake import Lake
 from pipelines.night import Night
 from pipelines.partitions import PUBLISH_DAYS
 from pipelines.publish import Candidate, Made, table_asset
@@ -92,9 +93,9 @@ def reports(night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult[Non
     folder = night.settings.report_folder
     lake = night.lake
     version = lake.version(INVESTIGATIONS)
-    touched = lake.touched(INVESTIGATIONS, consumed_version(folder, lake.uri)).select("investigation_id").distinct()
-    changed = lake.read(INVESTIGATIONS).join(touched, on="investigation_id", how="left_semi").orderBy("report_uri")
-    pages = write_reports((row.asDict() for row in changed.toLocalIterator()), folder)
+    since = consumed_version(folder, lake.uri)
+    changed = _changed_since(lake, since) if since < version else ()
+    pages = write_reports((row.asDict() for row in changed), folder)
     remember_version(folder, lake.uri, version)
     night.progress.finished("reports", f"{len(pages):>10,} pages in {folder}")
     links = [f"- [{page.stem}]({page.resolve().as_uri()})" for page in pages[:_LINKS]]
@@ -106,6 +107,12 @@ def reports(night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult[Non
             "reports": dg.MetadataValue.md("\n".join([*links, *more]) or "none"),
         }
     )
+
+
+def _changed_since(lake: Lake, version: int) -> Iterator[Row]:
+    touched = lake.touched(INVESTIGATIONS, version).select("investigation_id").distinct()
+    changed = lake.read(INVESTIGATIONS).join(touched, on="investigation_id", how="left_semi")
+    return changed.orderBy("report_uri").toLocalIterator()
 
 
 def _earliest_news(night: Night) -> date | None:

@@ -48,7 +48,7 @@ def ran(
         geo_asn=organisation / "geo" / "asn.mmdb",
     )
     outcome = run_nightly(Night(settings), FIRST, LAST)
-    yield Lake(spark, settings.lake_uri), outcome
+    yield Lake(settings.lake_uri, lambda: spark), outcome
     patch.undo()
 
 
