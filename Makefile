@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo test check format dev geo docs lock clean
+.PHONY: help setup demo test bench check format dev geo docs lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -25,6 +25,9 @@ demo: $(READY) ## Generate an organisation, run the nightly job over it
 
 test: $(READY) ## Run the whole suite
 	@$(BIN)/python -m pytest
+
+bench: $(READY) ## Measure rolescope beside a DuckDB script (half an hour)
+	@$(BIN)/python -m benchmarks.compare
 
 check: $(READY) ## Lint, types, Dagster definitions, generated docs
 	@$(BIN)/ruff check .

@@ -11,6 +11,7 @@ import logging
 import os
 import warnings
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from expectations.contract import Table
@@ -91,9 +92,7 @@ def validate(frame: DataFrame, table: Table, row_count: int) -> Verdict:
         table: contract.
         row_count: how many rows there should be, so that a frame that lost its rows on the way does not pass vacuously.
     """
-    context = load_expectations().get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
-    source = context.data_sources.add_or_update_spark("candidates")
+    source = _context().data_sources.add_or_update_spark("candidates")
     batch = source.add_dataframe_asset(table.name).add_batch_definition_whole_dataframe("candidate")
     checked = batch.get_batch({"dataframe": with_rules(frame, table)}).validate(
         build_suite(table, row_count, _count_keys(frame, table)),
@@ -102,6 +101,14 @@ def validate(frame: DataFrame, table: Table, row_count: int) -> Verdict:
     names = tuple(_name(result) for result in checked.results)
     failures = tuple(f"{_name(result)}{_extent(result)}" for result in checked.results if not result.success)
     return Verdict(table.name, row_count, names, failures)
+
+
+@cache
+def _context() -> Any:
+    """One for the process: each makes folders of its own."""
+    context = load_expectations().get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    return context
 
 
 def _count_keys(frame: DataFrame, table: Table) -> int:

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 # CloudTrail began on this day: no log is older.
 FIRST_DAY = date(2013, 11, 13)
+
+_PREFIX = "ROLESCOPE_"
+_OTHERS = frozenset({"ROLESCOPE_SPARK_LOG"})  # of Spark's own log, see pipelines/log4j2.properties
+# What is expected of a value, where the words of pydantic do not say it.
+_EXPECTED = {
+    "int_parsing": "not a whole number",
+    "int_from_float": "not a whole number",
+    "string_too_short": "it is empty",
+}
+_EXPECTED_OF = {"spark_memory": "write it as 3g or 3000m"}
+# What a database of the other kind calls itself.
+_OTHER_KIND = {"geo_city": ("asn",), "geo_asn": ("city", "country")}
 
 
 class SettingError(Exception):
@@ -19,7 +34,7 @@ class SettingError(Exception):
 class Settings(BaseSettings):
     """All settings, each with the variable that sets it (`ROLESCOPE_LAKE` for `lake`)."""
 
-    model_config = SettingsConfigDict(env_prefix="ROLESCOPE_", env_ignore_empty=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_ignore_empty=True, extra="forbid")
 
     cloudtrail: str | None = Field(
         default=None, description="Folder with CloudTrail objects in the layout of S3 (AWSLogs/…)"
@@ -27,7 +42,7 @@ class Settings(BaseSettings):
     findings: str | None = Field(
         default=None, description="Folder with exported GuardDuty findings (AWSLogs/…/GuardDuty/…)"
     )
-    lake: str = Field(default="lake", description="Folder of the lake")
+    lake: str = Field(default="lake", min_length=1, description="Folder of the lake")
     reports: str | None = Field(default=None, description="Folder of the reports; <lake>/reports if not set")
     geo_city: Path | None = Field(default=None, description="MMDB file with cities: GeoLite2-City, DB-IP city lite")
     geo_asn: Path | None = Field(
@@ -40,13 +55,6 @@ class Settings(BaseSettings):
     chunk_megabytes: int = Field(default=192, ge=1, description="Most megabytes of objects that are read in one go")
     spark_master: str = Field(default="local[*]", description="Spark to run on: local[*], spark://…, sc://…")
     spark_memory: str = Field(default="3g", pattern=r"^[0-9]+[mg]$", description="Heap of a local Spark")
-
-    @field_validator("geo_city", "geo_asn")
-    @classmethod
-    def _is_a_file(cls, path: Path | None) -> Path | None:
-        if path is not None and not path.is_file():
-            raise ValueError(f"there is no file {path}")
-        return path
 
     @property
     def lake_uri(self) -> str:
@@ -63,11 +71,57 @@ def load_settings(**given: object) -> Settings:
     """Return the settings; those given win over the environment.
 
     Raises:
-        SettingError: one of them is wrong.
+        SettingError: one of them is wrong, or a variable is named like a setting and is none.
     """
+    _no_unknown(os.environ)
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise SettingError(f"setting {name} ({'ROLESCOPE_' + name.upper()}): {first['msg']}") from error
+        raise SettingError(_what_is_wrong(error)) from error
+    for name, path in (("geo_city", settings.geo_city), ("geo_asn", settings.geo_asn)):
+        if path is not None:
+            _is_database(name, path)
+    return settings
+
+
+def _no_unknown(variables: Iterable[str]) -> None:
+    known = {_variable(name) for name in Settings.model_fields} | _OTHERS
+    for variable in sorted(variables):
+        if variable.upper().startswith(_PREFIX) and variable.upper() not in known:
+            like = get_close_matches(variable.upper(), known, n=1)
+            hint = f"; is it {like[0]}?" if like else ""
+            raise SettingError(f"there is no setting {variable}{hint}")
+
+
+def _what_is_wrong(error: ValidationError) -> str:
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"])
+    said = first["msg"][:1].lower() + first["msg"][1:]
+    expected = _EXPECTED_OF.get(name) or _EXPECTED.get(first["type"]) or said
+    return f"{_named(name)}: {str(first['input'])!r}: {expected}"
+
+
+def _is_database(name: str, path: Path) -> None:
+    """Look into a location database now: a worker that cannot read it fails an hour later.
+
+    Raises:
+        SettingError: it cannot be read, or is one of the other kind.
+    """
+    from transforms.enrichment import LocationDatabaseError, database_type  # noqa: PLC0415
+
+    if path.is_dir():
+        raise SettingError(f"{_named(name)}: {path} is a folder, not a file")
+    try:
+        kind = database_type(str(path))
+    except LocationDatabaseError as error:
+        raise SettingError(f"{_named(name)}: {error}") from error
+    if any(other in kind.lower() for other in _OTHER_KIND[name]):
+        raise SettingError(f"{_named(name)}: {path} is a database of another kind ({kind})")
+
+
+def _named(name: str) -> str:
+    return f"setting {name} ({_variable(name)})"
+
+
+def _variable(name: str) -> str:
+    return _PREFIX + name.upper()

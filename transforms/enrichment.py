@@ -65,14 +65,32 @@ class Locator:
         return location
 
 
+def database_type(path: str) -> str:
+    """Return what a database says it is: `GeoLite2-City`.
+
+    Raises:
+        LocationDatabaseError: it is missing, or no location database.
+    """
+    with _reader(path) as reader:
+        return str(reader.metadata().database_type)
+
+
+def _reader(path: str) -> maxminddb.Reader:
+    try:
+        return maxminddb.open_database(path)
+    except FileNotFoundError as error:
+        raise LocationDatabaseError(f"there is no file {path}") from error
+    except OSError as error:
+        raise LocationDatabaseError(f"{path} cannot be opened ({error.strerror or error})") from error
+    except (maxminddb.InvalidDatabaseError, ValueError) as error:
+        raise LocationDatabaseError(f"{path} is not a readable location database (MMDB)") from error
+
+
 def _opened(path: str | None) -> Any:
     """Return a function from address to the database's record, `{}` if it has none."""
     if path is None:
         return lambda _address: {}
-    try:
-        reader = maxminddb.open_database(path)
-    except (OSError, maxminddb.InvalidDatabaseError) as error:
-        raise LocationDatabaseError(f"{path}: not a readable location database: {error}") from error
+    reader = _reader(path)
 
     def look_up(address: str) -> dict[str, Any]:
         try:

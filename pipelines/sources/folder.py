@@ -8,14 +8,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from urllib.parse import quote, unquote, urlparse
+from stat import S_ISDIR, S_ISLNK, S_ISREG
+from urllib.parse import quote, unquote_to_bytes, urlparse
 
 CLOUDTRAIL, GUARDDUTY = "cloudtrail", "guardduty"
 
-_ACCOUNT = re.compile(r"^\d{12}$")
+_ACCOUNT = re.compile(r"^[0-9]{12}\Z")
+_DAY = re.compile(r"[0-9]{4}/[0-9]{2}/[0-9]{2}")
 _KINDS = {
     "CloudTrail": CLOUDTRAIL,
     "GuardDuty": GUARDDUTY,
@@ -27,6 +30,7 @@ _KINDS = {
 }
 _ENDINGS = {CLOUDTRAIL: (".json.gz", ".json"), GUARDDUTY: (".jsonl.gz", ".jsonl", ".json.gz", ".json")}
 _DEEPEST_PREFIX = 8
+_DEEPEST_DAY = 4  # <region>/YYYY/MM/DD
 
 
 class SourceError(Exception):
@@ -60,23 +64,25 @@ def list_objects(
 ) -> list[SourceObject]:
     """Return the objects published from `first` to `last` (UTC days, both included; all if not given), oldest first.
 
-    Objects beside the wanted source (digests, insights, flow logs) are in the list as skipped, so that they can be counted.
+    Objects beside the wanted source (digests, insights, flow logs) are in the list as skipped, so that they can be counted. An
+    object that cannot be opened (a link to nowhere) is there like any other: whoever reads it finds out.
 
     Raises:
         SourceError: there is no such folder, it is not readable, or nothing below it has the layout of `wanted`.
     """
     folder = Path(root)
-    if not folder.is_dir():
-        raise SourceError(f"{wanted}: there is no folder {root}")
     try:
+        if not folder.is_dir():
+            what = f"{root} is a file, not a folder" if folder.exists() else f"there is no folder {root}"
+            raise SourceError(f"{wanted}: {what}")
         kinds = list(_kinds(folder.resolve()))
+        if not any(kind.source == wanted for kind in kinds):
+            raise SourceError(_nothing_like(folder, wanted))
+        other_sources = {CLOUDTRAIL, GUARDDUTY} - {wanted}  # each is listed by the one who wants it
+        chosen = [k for k in kinds if k.source not in other_sources and (accounts is None or k.account_id in accounts)]
+        found = [each for kind in chosen for each in _objects(kind, wanted, first, last)]
     except OSError as error:
-        raise SourceError(f"{wanted}: {error.filename} cannot be listed ({error.strerror})") from error
-    if not any(kind.source == wanted for kind in kinds):
-        raise SourceError(_nothing_like(folder, wanted))
-    other_sources = {CLOUDTRAIL, GUARDDUTY} - {wanted}  # each is listed by the one who wants it
-    chosen = [k for k in kinds if k.source not in other_sources and (accounts is None or k.account_id in accounts)]
-    found = [each for kind in chosen for each in _objects(kind, wanted, first, last)]
+        raise SourceError(f"{wanted}: {error.filename or root} cannot be listed ({error.strerror})") from error
     return sorted(found, key=lambda each: (each.publish_date, each.uri))
 
 
@@ -86,7 +92,7 @@ def read_object(uri: str) -> bytes:
     Raises:
         OSError: it is gone, or not readable.
     """
-    return Path(unquote(urlparse(uri).path)).read_bytes()
+    return Path(os.fsdecode(unquote_to_bytes(urlparse(uri).path))).read_bytes()
 
 
 def _nothing_like(folder: Path, wanted: str) -> str:
@@ -126,38 +132,48 @@ def _objects(kind: _Kind, wanted: str, first: date | None, last: date | None) ->
         region = folder.parts[-4]
         with os.scandir(folder) as entries:
             for entry in entries:
-                if not entry.is_file():
+                stat = _stat(entry)
+                if stat is None:
                     continue
-                stat = entry.stat()
                 yield SourceObject(
-                    uri=f"file://{quote(entry.path)}",
+                    uri=f"file://{quote(os.fsencode(entry.path))}",  # a name need not be UTF-8
                     etag=f"{stat.st_size}-{stat.st_mtime_ns}",
                     size=stat.st_size,
                     source=kind.source,
                     account_id=kind.account_id,
                     region=region,
                     publish_date=day,
-                    skipped=_why_skipped(kind.source, wanted, entry.name),
+                    skipped=_why_skipped(kind.source, wanted, entry.name, stat.st_mode),
                 )
 
 
-def _why_skipped(source: str, wanted: str, name: str) -> str | None:
+def _stat(entry: os.DirEntry[str]) -> os.stat_result | None:
+    """Return what is known of a file; of the link itself, where it leads nowhere; null if it is gone meanwhile."""
+    for follow in (True, False):
+        with suppress(OSError):
+            return entry.stat(follow_symlinks=follow)
+    return None
+
+
+def _why_skipped(source: str, wanted: str, name: str, mode: int) -> str | None:
     if source != wanted:
         return f"{source}, not {wanted}"
+    if S_ISDIR(mode):
+        return "a folder, not an object"
+    if not (S_ISREG(mode) or S_ISLNK(mode)):
+        return "not a file"  # reading a pipe could wait for ever
     if not name.endswith(_ENDINGS[wanted]):
         return f"not one of {', '.join(_ENDINGS[wanted])}"
     return None
 
 
-def _days(folder: Path) -> Iterator[tuple[date, Path]]:
+def _days(folder: Path, levels: int = _DEEPEST_DAY) -> Iterator[tuple[date, Path]]:
     """Find the day folders `<region>/YYYY/MM/DD` at or below a folder, whichever of their parents it is."""
     parts = folder.parts
-    if re.fullmatch(r"\d{4}", parts[-3]) and re.fullmatch(r"\d{2}", parts[-2]) and re.fullmatch(r"\d{2}", parts[-1]):
-        try:
-            yield date(int(parts[-3]), int(parts[-2]), int(parts[-1])), folder
-        except ValueError:
-            return
+    if _DAY.fullmatch("/".join(parts[-3:])):
+        with suppress(ValueError):  # no such day
+            yield date(*map(int, parts[-3:])), folder
         return
-    for entry in sorted(folder.iterdir()):
+    for entry in sorted(folder.iterdir()) if levels else ():
         if entry.is_dir():
-            yield from _days(entry)
+            yield from _days(entry, levels - 1)

@@ -1,0 +1,111 @@
+"""The lake: one commit per write, that says what was consumed; what changed since; readers stay at version 1."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from deltalake import DeltaTable
+
+from expectations.contract import Column, Table
+from pipelines.lake import Consumed, Lake, days_condition, times_condition
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+VISITS = Table(
+    name="visits",
+    comment="Who came on which day; it's a table of the tests.",
+    key=("visitor",),
+    partitioned_by="day",
+    columns=(
+        Column("visitor", "string", "Who", required=True),
+        Column("day", "date", "When"),
+        Column("count", "bigint", "How often"),
+    ),
+)
+MAY = [date(2026, 5, day) for day in range(1, 32)]
+
+
+@pytest.fixture
+def lake(spark: SparkSession, tmp_path: Path) -> Lake:
+    return Lake(str(tmp_path / "the lake"), lambda: spark)
+
+
+def visits(lake: Lake, *rows: tuple[str, date | None, int]) -> DataFrame:
+    return lake.spark.createDataFrame(list(rows), "visitor string, day date, count bigint")
+
+
+def told(lake: Lake) -> set[tuple[str, date | None, int]]:
+    return {tuple(row) for row in lake.read(VISITS).collect()}
+
+
+def test_replace_days__puts_rows_in_place_of_whole_partitions_and_says_what_it_consumed(lake: Lake) -> None:
+    lake.append(VISITS, visits(lake, ("ann", MAY[0], 1), ("bob", MAY[1], 1), ("eve", None, 1)), Consumed({"logs": 1}))
+    lake.replace_days(VISITS, visits(lake, ("cid", MAY[1], 2)), [MAY[1], None], Consumed({"logs": 2}, {"clock": "x"}))
+    assert told(lake) == {("ann", MAY[0], 1), ("cid", MAY[1], 2)}
+    assert lake.consumed(VISITS) == Consumed({"logs": 2}, {"clock": "x"})
+
+
+def test_merge__replaces_adds_and_forgets_in_one_commit(lake: Lake) -> None:
+    lake.append(VISITS, visits(lake, ("ann", MAY[0], 1), ("bob", MAY[0], 1), ("cid", MAY[0], 1)), Consumed())
+    before = lake.version(VISITS)
+    concerned = lake.spark.createDataFrame([("ann",), ("bob",)], "visitor string")
+    lake.merge(VISITS, visits(lake, ("ann", MAY[0], 5), ("dan", MAY[2], 1)), Consumed({"logs": 3}), only_of=concerned)
+    assert told(lake) == {("ann", MAY[0], 5), ("cid", MAY[0], 1), ("dan", MAY[2], 1)}
+    assert lake.version(VISITS) == before + 1
+    assert lake.consumed(VISITS).versions == {"logs": 3}
+
+
+def test_changes__are_what_is_another_now_and_not_what_was_written_again(lake: Lake) -> None:
+    lake.append(VISITS, visits(lake, ("ann", MAY[0], 1), ("bob", MAY[0], 1)), Consumed())
+    since = lake.version(VISITS)
+    lake.replace_days(VISITS, visits(lake, ("ann", MAY[0], 1), ("bob", MAY[0], 2)), [MAY[0]], Consumed())
+    assert sorted(tuple(row) for row in lake.changes(VISITS, since, "visitor", "count").collect()) == [
+        ("bob", 1),
+        ("bob", 2),
+    ]
+    assert lake.touched(VISITS, since).where("visitor = 'ann'").count() > 0
+    assert lake.changes(VISITS, lake.version(VISITS), "visitor").isEmpty()
+    assert lake.touched(VISITS, lake.version(VISITS)).isEmpty()
+
+
+def test_state__is_the_same_from_the_log_and_from_spark(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.append(VISITS, visits(lake, ("ann", MAY[0], 1)), Consumed({"logs": 7}))
+    lake.mark(VISITS, Consumed({"logs": 8}))
+    lake.spark.sql(f"OPTIMIZE delta.`{lake.path(VISITS)}`").collect()  # somebody else's commit says nothing of ours
+    read = Lake(lake.uri, lambda: lake.spark)
+    by_log = read.state(VISITS), read.read_rows(VISITS, ["visitor"], "count > 0 AND day = DATE'2026-05-01'")
+    monkeypatch.setattr(Lake, "is_local", False)
+    read = Lake(lake.uri, lambda: lake.spark)
+    by_spark = read.state(VISITS), read.read_rows(VISITS, ["visitor"], "count > 0 AND day = DATE'2026-05-01'")
+    assert by_log == by_spark
+    assert by_log[0][1] == Consumed({"logs": 8})
+    assert by_log[1] == [{"visitor": "ann"}]
+
+
+def test_ensure__any_reader_of_version_1_can_read_it(lake: Lake) -> None:
+    lake.append(VISITS, visits(lake, ("ann", MAY[0], 1)), Consumed())
+    protocol = DeltaTable(lake.path(VISITS)).protocol()
+    assert protocol.min_reader_version == 1
+    assert DeltaTable(lake.path(VISITS)).metadata().description == VISITS.comment
+
+
+def test_days_condition__names_days_and_null() -> None:
+    assert (
+        days_condition("day", [MAY[1], MAY[0], None])
+        == "`day` IN (DATE'2026-05-01', DATE'2026-05-02') OR `day` IS NULL"
+    )
+    assert days_condition("day", []) == "false"
+
+
+def test_times_condition__joins_days_that_follow_each_other() -> None:
+    condition = times_condition("at", [MAY[0], MAY[1], MAY[4]])
+    assert condition.count(">=") == 2
+    assert "`at` >= TIMESTAMP'2026-05-01' AND `at` < TIMESTAMP'2026-05-03'" in condition
+
+
+def test_consumed__of_a_commit_that_is_not_ours_is_nothing() -> None:
+    assert Consumed.from_json("{}") == Consumed.from_json(None) == Consumed.from_json("no JSON") == Consumed()

@@ -1,0 +1,116 @@
+"""Publishing: what breaks its contract is never published, and stops what is downstream; bad input is not our breach."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pytest
+
+from expectations.contract import Column, Table
+from expectations.suites import build_suite, validate
+from pipelines.lake import Lake
+from pipelines.night import Night
+from pipelines.partitions import PUBLISH_DAYS
+from pipelines.publish import Candidate, Made, table_asset
+from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+pytestmark = pytest.mark.filterwarnings("default")
+
+NUMBERS = Table(
+    name="numbers",
+    comment="Numbers.",
+    key=("number", "kind"),
+    columns=(
+        Column("number", "bigint", "A number", required=True),
+        Column("kind", "string", "odd or even", values=("odd", "even")),
+    ),
+    rules={"is_positive": "number > 0"},
+)
+DOUBLES = Table(
+    name="doubles", comment="Doubles.", key=("number",), columns=(Column("number", "bigint", "Twice", required=True),)
+)
+SCHEMA = "number bigint, kind string"
+
+
+def numbers(spark: SparkSession, *rows: tuple[int | None, str | None]) -> DataFrame:
+    return spark.createDataFrame(list(rows), SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("rows", "failure"),
+    [
+        ([(None, "odd")], "number is not null (not so in 1 of 1 rows)"),
+        ([(1, "prime")], "kind is a listed value (not so in 1 of 1 rows)"),
+        ([(-1, "odd"), (3, "odd")], "is_positive (not so in 1 of 2 rows)"),
+        ([(1, "odd"), (1, "odd")], "key is unique (found 2)"),
+        ([(1, None), (1, None)], "key is unique (found 2)"),
+    ],
+)
+def test_validate__every_expectation_can_fail(spark: SparkSession, rows: list[Any], failure: str) -> None:
+    assert validate(numbers(spark, *rows), NUMBERS, len(rows)).failures == (failure,)
+
+
+def test_validate__a_lost_row_and_a_missing_column_fail(spark: SparkSession) -> None:
+    assert validate(numbers(spark, (1, "odd")), NUMBERS, 2).failures == ("no row was lost (found 1)",)
+    [suite] = [build_suite(NUMBERS, 1, 1)]
+    assert len(suite.expectations) == 6
+
+
+def test_validate__good_rows_pass(spark: SparkSession) -> None:
+    verdict = validate(numbers(spark, (1, "odd"), (2, "even"), (2, None)), NUMBERS, 3)
+    assert verdict.passed
+    assert "is_positive" in verdict.checked
+
+
+def run(spark: SparkSession, folder: Path, *rows: tuple[int, str]) -> tuple[dg.ExecuteInProcessResult, Lake]:
+    """Publish numbers, and their doubles downstream, as a stage does."""
+
+    @table_asset(NUMBERS, upstream=[], partitions=PUBLISH_DAYS)
+    def number_stage(night: Night) -> Made:
+        """Numbers."""
+        return {NUMBERS.name: Candidate(numbers(spark, *rows), by_key=True)}
+
+    @table_asset(DOUBLES, upstream=[NUMBERS], partitions=PUBLISH_DAYS)
+    def double_stage(night: Night) -> Made:
+        """Doubles."""
+        return {DOUBLES.name: Candidate(night.lake.read(NUMBERS).selectExpr("number * 2 AS number"), by_key=True)}
+
+    lake = Lake(str(folder / "lake"), lambda: spark)
+    night = Night(Settings(lake=lake.uri))
+    night._lake = lake
+    night.has_news = lambda table, upstream: True  # type: ignore[method-assign]
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize(
+            [number_stage, double_stage],
+            partition_key="2026-05-01",
+            resources={"night": night},
+            raise_on_error=False,
+            instance=instance,
+        )
+    return result, lake
+
+
+def test_table_asset__what_breaks_its_contract_is_not_published_and_stops_what_is_downstream(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    good, lake = run(spark, tmp_path, (1, "odd"), (2, "even"))
+    assert good.success
+    bad, lake = run(spark, tmp_path, (-1, "odd"), (4, "even"))
+    assert not bad.success
+    assert {event.step_key for event in bad.get_step_failure_events()} == {"number_stage"}
+    assert not [event for event in bad.all_node_events if event.step_key == "double_stage"]
+    assert sorted(row.number for row in lake.read(NUMBERS).collect()) == [1, 2]
+    assert sorted(row.number for row in lake.read(DOUBLES).collect()) == [2, 4]
+    [check] = [each for each in bad.get_asset_check_evaluations() if not each.passed]
+    assert "✗ is_positive (not so in 1 of 2 rows)" in str(check.metadata["expectations"].value)
+
+
+def test_ensure__a_row_rule_is_a_constraint_of_the_table_too(spark: SparkSession, tmp_path: Path) -> None:
+    _, lake = run(spark, tmp_path, (1, "odd"))
+    with pytest.raises(Exception, match="CHECK constraint is_positive"):
+        numbers(spark, (-5, "odd")).write.format("delta").mode("append").save(lake.path(NUMBERS))

@@ -1,0 +1,115 @@
+"""Real and public logs in the layout of S3, all sources in one run: nothing crashes, nothing is lost, and who can be named is."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from expectations.tables import (
+    CLOUDTRAIL_EVENTS,
+    CREDENTIAL_SESSIONS,
+    GUARDDUTY_FINDINGS,
+    INVESTIGATIONS,
+    REJECTED_RECORDS,
+)
+from pipelines.lake import Lake
+from pipelines.night import Night
+from pipelines.run import Outcome, run_nightly
+from pipelines.settings import FIRST_DAY, load_settings
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from pyspark.sql import SparkSession
+
+REAL = Path(__file__).parents[3] / "shared" / "real"
+pytestmark = [
+    pytest.mark.filterwarnings("default"),  # of Dagster and Great Expectations about themselves
+    pytest.mark.skipif(not REAL.is_dir(), reason="NO REAL LOGS: ../shared/real is not there, so none of them was read"),
+]
+Record = dict[str, Any]
+
+
+def pack(folder: Path) -> dict[str, list[Record]]:
+    """Write the samples as objects of a trail, by source, account and day; return the records of each, by file name."""
+    objects: dict[Path, list[Record]] = defaultdict(list)
+    for path in sorted(REAL.glob("*/cloudtrail.ndjson")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            record = json.loads(line)
+            account = str(record.get("recipientAccountId"))
+            account = account if re.fullmatch(r"\d{12}", account) else "999999999999"
+            day = str(record.get("eventTime"))[:10]
+            day = day if re.fullmatch(r"20\d\d-\d\d-\d\d", day) else "2020-01-01"
+            place = folder / "AWSLogs" / account / "CloudTrail" / "us-east-1" / day.replace("-", "/")
+            objects[place / f"{account}_CloudTrail_us-east-1_{path.parent.name}.json.gz"].append(record)
+    for place, records in objects.items():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(gzip.compress(json.dumps({"Records": records}).encode()))
+    for path in sorted(REAL.glob("*/guardduty.ndjson")):
+        place = folder / "AWSLogs" / "999999999999" / "GuardDuty" / "us-east-1" / "2020" / "01" / "01"
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{path.parent.name}.jsonl.gz").write_bytes(gzip.compress(path.read_bytes()))
+    return {place.as_uri(): records for place, records in objects.items()}
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list[Record]]]:
+    folder = tmp_path_factory.mktemp("real").resolve()
+    return folder, pack(folder)
+
+
+@pytest.fixture(scope="module")
+def real(packed: tuple[Path, dict[str, list[Record]]], dagster_home: Path, spark: SparkSession) -> tuple[Lake, Outcome]:
+    folder = packed[0]
+    settings = load_settings(cloudtrail=str(folder), findings=str(folder), lake=str(folder / "lake"))
+    last: date = FIRST_DAY.replace(year=2026)
+    return Lake(settings.lake_uri, lambda: spark), run_nightly(Night(settings), FIRST_DAY, last)
+
+
+def test_run__every_record_is_an_event_or_rejected_with_a_reason_or_a_copy(
+    real: tuple[Lake, Outcome], packed: tuple[Path, dict[str, list[Record]]]
+) -> None:
+    lake, outcome = real
+    assert outcome.failures == ()
+    rejects = lake.read(REJECTED_RECORDS).collect()
+    assert all(row.reason for row in rejects)
+    placed = {
+        (row.source_uri, row.record_index)
+        for row in lake.read(CLOUDTRAIL_EVENTS).select("source_uri", "record_index").collect()
+    }
+    placed |= {(row.uri, row.record_index) for row in rejects}
+    there = {
+        _text(records[index])
+        for uri, records in packed[1].items()
+        for index in range(len(records))
+        if (uri, index) in placed
+    }
+    everything = [(uri, index) for uri, records in packed[1].items() for index in range(len(records))]
+    lost = [where for where in everything if where not in placed and _text(packed[1][where[0]][where[1]]) not in there]
+    assert lost == []
+    assert len(everything) > 2_000
+
+
+def test_run__every_finding_is_investigated(real: tuple[Lake, Outcome]) -> None:
+    ids = {row.finding_id for row in real[0].read(GUARDDUTY_FINDINGS).select("finding_id").collect()}
+    assert {row.finding_id for row in real[0].read(INVESTIGATIONS).select("finding_id").collect()} == ids
+    assert len(ids) > 40
+
+
+def test_run__names_who_was_behind_the_sessions_whose_keys_or_echoes_are_there(real: tuple[Lake, Outcome]) -> None:
+    resolved = real[0].read(CREDENTIAL_SESSIONS).where("attribution_status = 'resolved'").collect()
+    print(
+        sorted(
+            {(row.attribution_method, row.principal_type, row.session_name, row.root_id) for row in resolved}, key=str
+        )
+    )
+
+
+def _text(record: Record) -> str:
+    return json.dumps(record, sort_keys=True)

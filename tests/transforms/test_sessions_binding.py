@@ -1,0 +1,331 @@
+"""What each credential session was issued by, and who was at the start: small logs with the sessions they must give."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import date
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+from pyspark.sql import functions as F
+
+from expectations.tables import (
+    CLOUDTRAIL_EVENTS,
+    CREDENTIAL_ISSUANCES,
+    CREDENTIAL_SESSIONS,
+    INGEST_FILES,
+    SESSION_USAGE,
+)
+from tests.builders import ACCOUNT, Row, frame, row
+from transforms.issuances import build_credential_issuances
+from transforms.sessions.binding import METHODS, SAME_PARENT, SELF_ROOT
+from transforms.sessions.build import (
+    OWN_COLUMNS,
+    as_bound,
+    bind_sessions,
+    log_windows,
+    only_due,
+    root_sessions,
+    with_unbound_reason,
+)
+from transforms.sessions.identity import with_home
+from transforms.usage import count_usage, with_sessions
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+OTHER, UNLOGGED = "222222222222", "999999999999"
+CLOCK = date(2026, 5, 10)
+T = "2026-05-02 10:00:00"
+
+
+def seconds(number: int) -> str:
+    """Return the instant that is so many seconds after T."""
+    return f"2026-05-02 {10 + number // 3600}:{number // 60 % 60:02}:{number % 60:02}"
+
+
+def user(name: str, key: str | None = "AKIA", since: str | None = None, account: str = ACCOUNT) -> Row:
+    return {
+        "identity_type": "IAMUser", "principal_id": f"AIDA-{name}", "identity_arn": f"arn:aws:iam::{account}:user/{name}",
+        "identity_user_name": name, "identity_account_id": account, "access_key_id": key, "session_created_at": since,
+        "role_arn": None, "recipient_account_id": account,
+    }  # fmt: skip
+
+
+def session(role: str, name: str, key: str | None, since: str, account: str = ACCOUNT) -> Row:
+    return {
+        "identity_type": "AssumedRole", "principal_id": f"AROA-{role}:{name}", "role_arn": arn(role, account),
+        "identity_account_id": account, "access_key_id": key, "session_created_at": since, "recipient_account_id": account,
+    }  # fmt: skip
+
+
+def other(kind: str, principal: str | None = None, **fields: Any) -> Row:
+    """Return a caller without credentials of an account: a federated user, a service, another account."""
+    nobody = {"access_key_id": None, "session_created_at": None, "role_arn": None, "identity_account_id": None}
+    return {"identity_type": kind, "principal_id": principal, **nobody, **fields}
+
+
+def arn(role: str, account: str = ACCOUNT) -> str:
+    return f"arn:aws:iam::{account}:role/{role}"
+
+
+def call(who: Row, at: str = T, **fields: Any) -> Row:
+    return {**who, "event_at": at, **fields}
+
+
+def assume(who: Row, role: str, name: str, key: str, at: str = T, **fields: Any) -> Row:
+    """Return a successful AssumeRole, with what AWS answers to it."""
+    account = fields.pop("account", ACCOUNT)
+    names = {"assumedRoleUser": {"assumedRoleId": f"AROA-{role}:{name}"}} if fields.pop("answers_who", True) else {}
+    return call(
+        who, at,
+        event_source="sts.amazonaws.com", event_name=fields.pop("api", "AssumeRole"),
+        request_parameters=json.dumps({"roleArn": arn(role, account), "roleSessionName": name}),
+        response_elements=json.dumps({"credentials": {"accessKeyId": key, "expiration": fields.pop("until", None)}, **names}),
+        **fields,
+    )  # fmt: skip
+
+
+def sign_in(who: Row, at: str = T) -> Row:
+    return call({**who, "access_key_id": None}, at, event_source="signin.amazonaws.com", event_name="ConsoleLogin")
+
+
+class Case(NamedTuple):
+    """A log, and what must be known of the session of one principal (and, where it matters, start) in it."""
+
+    principal: str
+    events: list[Row]
+    expected: Row
+    since: str | None = None
+
+
+def resolved(root: str, method: str, **more: Any) -> Row:
+    of_method = {each.name: each.confidence for each in (*METHODS, SAME_PARENT, SELF_ROOT)}
+    known = {"attribution_confidence": of_method[method], "attribution_status": "resolved", "chain_depth": 1}
+    return {"root_type:root_id": root, "attribution_method": method, **known, **more}
+
+
+def unknown(reason: str, **more: Any) -> Row:
+    status = "ambiguous" if reason == "AMBIGUOUS" else "unresolved"
+    return {"attribution_status": status, "attribution_reason": reason, "root_id": None, **more}
+
+
+def by(name: str, account: str = ACCOUNT) -> str:
+    return f"IAMUser:arn:aws:iam::{account}:user/{name}"
+
+
+RDS = other("AWSService", invoked_by="rds.amazonaws.com")
+EC2 = other("AWSService", invoked_by="ec2.amazonaws.com")
+
+METHOD_CASES = {
+    "key": Case("AROA-key:n", [
+        assume(user("ann"), "key", "n", "ASIA-K"), call(session("key", "n", "ASIA-K", T), seconds(9)),
+    ], resolved(by("ann"), "KEY_EXACT", event_count=1, access_key_ids=["ASIA-K"], chain=[arn("key")])),
+    "never used": Case("AROA-idle:n", [
+        assume(user("ann"), "idle", "n", "ASIA-I"),
+    ], resolved(by("ann"), "ISSUED_UNUSED", event_count=0, access_key_ids=["ASIA-I"])),
+    "echo by role id, another key used": Case("AROA-echo:n", [
+        assume(user("ann"), "echo", "n", "ASIA-E"), call(session("echo", "n", "ASIA-E2", T), seconds(9)),
+    ], resolved(by("ann"), "ECHO_ROLEID", access_key_ids=["ASIA-E", "ASIA-E2"])),
+    "echo a second late": Case("AROA-late:n", [
+        assume(user("ann"), "late", "n", "ASIA-L"), call(session("late", "n", None, seconds(1)), seconds(9)),
+    ], resolved(by("ann"), "ECHO_ROLEID")),
+    "echo two seconds late is none": Case("AROA-later:n", [
+        assume(user("ann"), "later", "n", "ASIA-LL"), call(session("later", "n", None, seconds(2)), seconds(9)),
+    ], unknown("NO_ISSUANCE", attribution_method=None), since=seconds(2)),
+    "echo by ARN, the answer does not say who": Case("AROA-byarn:n", [
+        assume(RDS, "byarn", "n", "ASIA-A", answers_who=False), call(session("byarn", "n", None, T), seconds(9)),
+    ], resolved("AWSService:rds.amazonaws.com", "ECHO_ARN")),
+    "console sign-in of a user, many keys": Case("AIDA-con", [
+        sign_in(user("con", None)), *[call(user("con", f"ASIA-C{n}", T), seconds(n)) for n in range(1, 22)],
+    ], resolved(by("con"), "CONSOLE_LOGIN", chain_depth=0, event_count=21, access_key_ids=[])),
+    "console sign-in of root": Case("111", [
+        sign_in({**user("r", None), "identity_type": "Root", "principal_id": "111", "identity_arn": "arn:aws:iam::111:root"}),
+        call({**user("r", "ASIA-R", T), "identity_type": "Root", "principal_id": "111", "identity_arn": "arn:aws:iam::111:root"},
+             seconds(5)),
+    ], resolved("Root:arn:aws:iam::111:root", "CONSOLE_LOGIN", chain_depth=0)),
+    "several issuances, one parent": Case("AROA-slr:SLRManagement", [
+        *[assume(RDS, "slr", "SLRManagement", f"ASIA-S{n}") for n in range(3)],
+        call(session("slr", "SLRManagement", None, T), seconds(4)),
+    ], resolved("AWSService:rds.amazonaws.com", "ECHO_SAME_PARENT", event_count=1), since="used"),
+    "a user's own session, sign-in never seen": Case("AIDA-self", [
+        call(user("self", "ASIA-SELF", T), seconds(9)),
+    ], resolved(by("self"), "SELF_ROOT", chain_depth=0)),
+}  # fmt: skip
+
+ROOT_CASES = {
+    "root user": Case("AROA-ofroot:n", [
+        assume({**user("x"), "identity_type": "Root", "identity_arn": "arn:aws:iam::1:root"}, "ofroot", "n", "ASIA-OR"),
+    ], resolved("Root:arn:aws:iam::1:root", "ISSUED_UNUSED")),
+    "SAML": Case("AROA-saml:sara", [
+        assume(other("SAMLUser", "q:sara", identity_provider="q", identity_user_name="sara"), "saml", "sara", "ASIA-SAML",
+               api="AssumeRoleWithSAML"),
+        call(session("saml", "sara", "ASIA-OTHER", T), seconds(9)),
+    ], resolved("FederatedUser:q:sara", "ECHO_ROLEID", root_name="sara", root_account_id=None)),
+    "OIDC": Case("AROA-oidc:ci", [
+        assume(other("WebIdentityUser", "idp:sts:repo:org/app:ref:main", identity_user_name="repo:org/app:ref:main"),
+               "oidc", "ci", "ASIA-OIDC", api="AssumeRoleWithWebIdentity"),
+        call(session("oidc", "ci", "ASIA-OIDC", T), seconds(9)),
+    ], resolved("WebIdentityUser:idp:sts:repo:org/app:ref:main", "KEY_EXACT", root_name="repo:org/app:ref:main")),
+    "service": Case("AROA-svc:n", [
+        assume(RDS, "svc", "n", "ASIA-SVC"), call(session("svc", "n", "ASIA-SVC", T), seconds(9)),
+    ], resolved("AWSService:rds.amazonaws.com", "KEY_EXACT", is_chained=False)),
+    "instance": Case("AROA-node:i-0123456789abcdef0", [
+        *[assume(EC2, "node", "i-0123456789abcdef0", f"ASIA-IMDS{n}", answers_who=False) for n in (1, 2)],
+        call(session("node", "i-0123456789abcdef0", "ASIA-IMDS2", T), seconds(9)),
+    ], resolved("EC2Instance:i-0123456789abcdef0", "KEY_EXACT", root_account_id=ACCOUNT, access_key_ids=["ASIA-IMDS2"])),
+    "a name like an instance's, issued by a user": Case("AROA-spoof:i-0123456789abcdef1", [
+        assume(user("eve"), "spoof", "i-0123456789abcdef1", "ASIA-SP"),
+    ], resolved(by("eve"), "ISSUED_UNUSED")),
+    "GetSessionToken": Case("AIDA-mfa", [
+        call(user("mfa"), event_source="sts.amazonaws.com", event_name="GetSessionToken",
+             response_elements='{"credentials": {"accessKeyId": "ASIA-MFA", "expiration": "May 3, 2026, 10:00:00 PM"}}'),
+        call(user("mfa", "ASIA-MFA", T), "2026-05-03 21:59:00"),
+    ], resolved(by("mfa"), "KEY_EXACT", chain_depth=0, used_after_expiry=False, event_count=1)),
+    "GetSessionToken, used after its end": Case("AIDA-mfa2", [
+        call(user("mfa2"), event_source="sts.amazonaws.com", event_name="GetSessionToken",
+             response_elements='{"credentials": {"accessKeyId": "ASIA-MF2", "expiration": "May 3, 2026, 10:00:00 PM"}}'),
+        call(user("mfa2", "ASIA-MF2", T), "2026-05-03 21:59:00"), call(user("mfa2", "ASIA-MF2", T), "2026-05-03 22:10:00"),
+    ], resolved(by("mfa2"), "KEY_EXACT", chain_depth=0, used_after_expiry=True)),
+    "GetFederationToken": Case("111111111111:fed", [
+        call(user("fay"), event_source="sts.amazonaws.com", event_name="GetFederationToken",
+             request_parameters='{"name": "fed"}', response_elements='{"credentials": {"accessKeyId": "ASIA-FED"}, '
+             '"federatedUser": {"federatedUserId": "111111111111:fed"}}'),
+        call({**user("fed", "ASIA-FED2", T), "identity_type": "FederatedUser", "principal_id": "111111111111:fed"}, seconds(9)),
+    ], resolved(by("fay"), "ECHO_ROLEID", chain_depth=0)),
+    "both copies of a call into another account": Case("AROA-far:n", [
+        assume(user("ann"), "far", "n", "ASIA-FAR", account=OTHER, event_id="z-callers", action_id="shared"),
+        assume(other("AWSAccount", "AIDA-ann", recipient_account_id=OTHER), "far", "n", "ASIA-FAR", account=OTHER,
+               event_id="a-owners", action_id="shared"),
+        call(session("far", "n", "ASIA-FAR", T, OTHER), seconds(9)),
+    ], resolved(by("ann"), "KEY_EXACT", is_cross_account=True, issuing_event_ids=["a-owners", "z-callers"])),
+    "only the owner's copy": Case("AROA-owned:n", [
+        assume(other("AWSAccount", "AIDA-stranger", identity_account_id=UNLOGGED), "owned", "n", "ASIA-OWNED"),
+        call(session("owned", "n", "ASIA-OWNED", T), seconds(9)),
+    ], unknown("NO_ACCOUNT", assumed_by_id="AIDA-stranger", assumed_by_type="ExternalPrincipal")),
+}  # fmt: skip
+
+CHAIN_CASES = {
+    "three accounts": Case("AROA-c3:n", [
+        assume(user("ann"), "c1", "n", "ASIA-1", seconds(0)),
+        assume(session("c1", "n", "ASIA-1", seconds(0)), "c2", "n", "ASIA-2", seconds(60), account=OTHER),
+        assume(session("c2", "n", "ASIA-2", seconds(60), OTHER), "c3", "n", "ASIA-3", seconds(120)),
+    ], resolved(by("ann"), "ISSUED_UNUSED", chain_depth=3, chain=[arn("c1"), arn("c2", OTHER), arn("c3")], is_chained=True)),
+    "the least sure hop counts": Case("AROA-w2:n", [
+        assume(user("ann"), "w1", "n", "ASIA-W1"),
+        assume(session("w1", "n", "ASIA-W1X", T), "w2", "n", "ASIA-W2", seconds(60)),
+        call(session("w2", "n", "ASIA-W2", seconds(60)), seconds(61)),
+    ], resolved(by("ann"), "KEY_EXACT", chain_depth=2, attribution_confidence=0.97, binding_confidence=0.99)),
+    "from a console session": Case("AROA-sw:ann", [
+        sign_in(user("swi", None)), assume(user("swi", "ASIA-SW", T), "sw", "ann", "ASIA-SW2", seconds(60)),
+        call(session("sw", "ann", "ASIA-SW3", seconds(60)), seconds(70)),
+    ], resolved(by("swi"), "ECHO_ROLEID", chain_depth=1, attribution_confidence=0.95, assumed_by_id=by("swi")[8:])),
+    "the caller's own session was never seen issued": Case("AROA-g2:n", [
+        assume(session("g1", "n", "ASIA-G1", T), "g2", "n", "ASIA-G2", seconds(60)),
+    ], unknown("NO_ISSUANCE", chain_depth=2, chain=[arn("g1"), arn("g2")], binding_confidence=0.99)),
+    "into the same role, name and second": Case("AROA-x:n", [
+        assume(user("ann"), "x", "n", "ASIA-X1"), assume(session("x", "n", "ASIA-X1", T), "x", "n", "ASIA-X2"),
+        call(session("x", "n", "ASIA-X2", T), seconds(9)),
+    ], resolved(by("ann"), "KEY_EXACT", chain_depth=2, event_count=1, access_key_ids=["ASIA-X2"]), since="ASIA-X2"),
+    "a service calling with a role's credentials is that session": Case("AROA-fas:n", [
+        assume(user("ann"), "fas", "n", "ASIA-F1"), call(session("fas", "n", "ASIA-F1", T), seconds(5)),
+        call(session("fas", "n", "ASIA-FAS", T), seconds(6), invoked_by="s3.amazonaws.com", outcome="denied"),
+    ], resolved(by("ann"), "KEY_EXACT", event_count=2, failed_count=1, access_key_ids=["ASIA-F1"])),
+}  # fmt: skip
+
+DOUBT_CASES = {
+    "two callers, no key to tell": Case("AROA-amb:n", [
+        assume(user("ann"), "amb", "n", "ASIA-M1"), assume(user("bob"), "amb", "n", "ASIA-M2"),
+        call(session("amb", "n", None, T), seconds(9)),
+    ], unknown("AMBIGUOUS", attribution_confidence=0.0, attribution_method=None, assumed_by_id=None,
+               candidate_names=["ann", "bob"]), since="used"),
+    "two callers, the key tells": Case("AROA-amk:n", [
+        assume(user("ann"), "amk", "n", "ASIA-N1"), assume(user("bob"), "amk", "n", "ASIA-N2"),
+        call(session("amk", "n", "ASIA-N2", T), seconds(9)),
+    ], resolved(by("bob"), "KEY_EXACT", candidate_names=None), since="ASIA-N2"),
+    "what an ambiguous session did is as ambiguous": Case("AROA-am2:n", [
+        assume(user("ann"), "am1", "n", "ASIA-P1"), assume(user("bob"), "am1", "n", "ASIA-P2"),
+        assume(session("am1", "n", None, T), "am2", "n", "ASIA-P3", seconds(60)),
+    ], unknown("AMBIGUOUS", candidate_names=["ann", "bob"], chain_depth=2, attribution_method="ISSUED_UNUSED")),
+    "the exact second before the one beside it": Case("AROA-beside:n", [
+        assume(user("ann"), "beside", "n", "ASIA-Q1", seconds(0)), assume(user("bob"), "beside", "n", "ASIA-Q2", seconds(1)),
+        call(session("beside", "n", None, seconds(1)), seconds(9)),
+    ], resolved(by("bob"), "ECHO_ROLEID"), since=seconds(1)),
+    "a key id again in another account": Case("AROA-acc:n", [
+        assume(user("ann"), "acc", "n", "ASIA-TWICE"), assume(user("bob", account=OTHER), "acc2", "n", "ASIA-TWICE", account=OTHER),
+        call(session("acc", "n", "ASIA-TWICE", T), seconds(9)),
+    ], resolved(by("ann"), "KEY_EXACT")),
+    "a key id again in another account, its issuance unseen": Case("AROA-acc3:n", [
+        assume(user("bob", account=OTHER), "acc4", "n", "ASIA-ONCE", account=OTHER),
+        call(session("acc3", "n", "ASIA-ONCE", T), seconds(9)),
+    ], unknown("NO_ISSUANCE")),
+    "a key id again long after its end": Case("AROA-old:n", [
+        assume(user("ann"), "old", "n", "ASIA-OLD", "2026-05-02 10:00", until="May 2, 2026, 11:00:00 AM"),
+        call(session("old", "n", "ASIA-OLD", "2026-05-04 10:00"), "2026-05-04 10:00"),
+    ], unknown("NO_ISSUANCE"), since="2026-05-04 10:00"),
+    "before the logs begin": Case("AROA-before:n", [
+        call(session("before", "n", "ASIA-B", "2026-04-30 23:59"), "2026-05-01 00:10"),
+    ], unknown("BEFORE_WINDOW", attribution_method=None, attribution_confidence=0.0)),
+    "no logs of the account": Case("AROA-unlogged:n", [
+        call(session("unlogged", "n", "ASIA-U", T, UNLOGGED), recipient_account_id=ACCOUNT),
+    ], unknown("NO_ACCOUNT")),
+    "the issuance may still come": Case("AROA-pending:n", [
+        call(session("pending", "n", "ASIA-PE", "2026-05-08 00:00:01"), "2026-05-08 01:00"),
+    ], unknown("PENDING")),
+    "72 hours later it will not": Case("AROA-never:n", [
+        call(session("never", "n", "ASIA-NE", "2026-05-08 00:00"), "2026-05-08 01:00"),
+    ], unknown("NO_ISSUANCE")),
+}  # fmt: skip
+
+CASES = METHOD_CASES | ROOT_CASES | CHAIN_CASES | DOUBT_CASES
+
+
+def log() -> list[Row]:
+    """Return the events of all cases; their ids are told by the case and the number in it, unless given."""
+    return [
+        row(CLOUDTRAIL_EVENTS, **{"event_id": f"{name}-{number}", **event})
+        for name, case in CASES.items()
+        for number, event in enumerate(case.events)
+    ]
+
+
+def sessions_of(spark: SparkSession, events: DataFrame) -> list[Row]:
+    issuances = build_credential_issuances(events).localCheckpoint()
+    usage = with_sessions(count_usage(events), issuances).localCheckpoint()
+    files = [row(INGEST_FILES, uri=account, account_id=account, publish_date="2026-05-01", min_event_at="2026-04-30 20:00",
+                 max_event_at="2026-05-01 23:00") for account in (ACCOUNT, OTHER)]  # fmt: skip
+    windows = log_windows(frame(spark, INGEST_FILES, *files))
+    bound, _ = settled(with_unbound_reason(bind_sessions(usage, issuances, usage), windows, CLOCK), "false")
+    rooted = root_sessions(bound, frame(spark, CREDENTIAL_SESSIONS), settled)
+    return sorted(
+        (each.asDict(recursive=True) for each in rooted.collect()), key=lambda each: each["credential_session_id"]
+    )
+
+
+def settled(state: DataFrame, condition: str) -> tuple[DataFrame, int]:
+    checked = state.localCheckpoint()
+    return checked, checked.where(condition).count()
+
+
+@pytest.fixture(scope="module")
+def found(spark: SparkSession) -> list[Row]:
+    return sessions_of(spark, frame(spark, CLOUDTRAIL_EVENTS, *log()))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_root_sessions__one_session_in_a_small_log(found: list[Row], name: str) -> None:
+    case = CASES[name]
+    [one] = [each for each in found if each["principal_id"] == case.principal and _is_meant(each, case.since)]
+    seen = {
+        **one,
+        "root_type:root_id": f"{one['root_type']}:{one['root_id']}",
+        "candidate_names": one["candidates"] and [each["name"] for each in one["candidates"]],
+    }
+    assert {column: seen[column] for column in case.expected} == case.expected
+
+
+def _is_meant(one: Row, since: str | None) -> bool:
+    if since is None or since.startswith("2026"):
+        return since is None or one["started_at"].isoformat(" ").startswith(since)
+    return one["event_count"] > 0 if since == "used" else one["access_key_ids"] == [since]
