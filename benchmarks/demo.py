@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import time
@@ -63,11 +64,15 @@ def make_organisation(folder: Path, parameters: Parameters) -> None:
 
 
 def say_what_next(folder: Path, seconds: float) -> None:
-    """Print two commands to try."""
-    lake = folder / "lake"
-    out.print(f"\ndemo: made in {seconds:.0f} s; the truth behind every session is in {folder}/truth\n")
+    """Print where the report of the story's finding is, and three commands to try."""
+    finding = json.loads((folder / "truth" / "story.json").read_text(encoding="utf-8"))["finding_id"]
+    out.print(f"\ndemo: made in {seconds:.0f} s; the truth behind every session is in {folder}/truth")
+    out.print(f"\nThe report of the finding, for a browser: {folder}/reports/{finding}.html\n")
     out.print("Try next:")
-    out.print(f"    .venv/bin/rolescope status --lake {lake}")
+    out.print(
+        f"    .venv/bin/rolescope investigate --finding {finding} --lake {folder}/lake --reports {folder}/reports"
+    )
+    out.print(f"    .venv/bin/rolescope status --lake {folder}/lake")
     out.print("    make dev        # the asset graph in the browser")
 
 

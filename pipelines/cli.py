@@ -6,20 +6,24 @@ Exit status: 0 done, 1 nothing could be done, 2 wrong use, 3 done in part.
 from __future__ import annotations
 
 import sys
-from datetime import date
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as RichTable
 
 from expectations.tables import INGEST_FILES, TABLES
 from pipelines.progress import Console as ProgressConsole
 from pipelines.report.texts import visible
-from pipelines.settings import SettingError, Settings, load_settings
-from pipelines.sources.folder import CLOUDTRAIL, GUARDDUTY, SourceError, list_objects
-from pipelines.spark import JavaMissingError, java_home
+from pipelines.run import SAID
+from pipelines.settings import FIRST_DAY, SettingError, Settings, load_settings
+from pipelines.sources.folder import CLOUDTRAIL, GUARDDUTY, LAYOUTS, SourceObject, list_objects
+from pipelines.spark import java_home
 
 if TYPE_CHECKING:
     from pipelines.night import Night
@@ -85,6 +89,14 @@ class StopError(Exception):
         self.status = status
 
 
+@dataclass(frozen=True)
+class Published:
+    """What a folder has: the days that can be read, and what to say of the others."""
+
+    days: tuple[date, date] | None
+    left_out: tuple[str, ...] = ()
+
+
 @app.command()
 def run(  # noqa: PLR0913, PLR0917  (a command has its options)
     cloudtrail: CloudTrail = None,
@@ -107,8 +119,8 @@ def run(  # noqa: PLR0913, PLR0917  (a command has its options)
     settings = load_settings(
         cloudtrail=cloudtrail, findings=findings, lake=lake, reports=reports, geo_city=geo_city, geo_asn=geo_asn
     )
-    days = _days(settings, _day("--from", first), _day("--to", last))
-    raise typer.Exit(_run(settings, *days))
+    asked = _day("--from", first), _day("--to", last)
+    raise typer.Exit(_run(settings, *asked))
 
 
 @app.command()
@@ -125,8 +137,12 @@ def investigate(  # noqa: PLR0913, PLR0917
     settings = load_settings(
         cloudtrail=cloudtrail, findings=findings, lake=lake, reports=reports, geo_city=geo_city, geo_asn=geo_asn
     )
-    _need_java()
-    if not settings.findings:
+    _need_java(settings)
+    for root, source in _sources(settings):
+        _published(root, source)
+    if settings.findings:
+        _need_writable(settings)
+    else:
         _need_lake(settings)
     raise typer.Exit(_investigate(settings, finding))
 
@@ -135,7 +151,7 @@ def investigate(  # noqa: PLR0913, PLR0917
 def status(lake: LakeOption = None) -> None:
     """Say what is ingested up to when, per account; what was rejected; how the last runs ended."""
     settings = load_settings(lake=lake)
-    _need_java()
+    _need_java(settings)
     _need_lake(settings)
     _status(settings)
 
@@ -155,26 +171,28 @@ def exit_status_of(arguments: list[str]) -> int:
         return int(end.code or DONE)
     except StopError as stop:
         return _stopped(stop, stop.status)
-    except SettingError as error:
-        return _stopped(error, WRONG_USE)
-    except (SourceError, JavaMissingError) as error:
-        return _stopped(error, NOTHING)
     except KeyboardInterrupt:
         return _stopped("stopped; what was written stays, and the next run goes on from there", INTERRUPTED)
+    except Exception as error:
+        if type(error).__name__ not in SAID:  # a mistake of ours: where it happened is of use
+            raise
+        return _stopped(error, WRONG_USE if isinstance(error, SettingError) else NOTHING)
     return DONE
 
 
 def _stopped(sentence: object, status: int) -> int:
-    err.print(f"rolescope: {sentence}", markup=False)
+    err.print(f"rolescope: {visible(str(sentence))}", markup=False)
     return status
 
 
-def _run(settings: Settings, first: date, last: date) -> int:
-    """Run the job over these days and say what came of it."""
+def _run(settings: Settings, asked_first: date | None, asked_last: date | None) -> int:
+    """Run the job over the days that are asked for, or that there are, and say what came of it."""
+    (first, last), impossible = _days(settings, asked_first, asked_last)
+    _need_writable(settings)
     out.print(f"rolescope: {first} to {last} into {settings.lake}", markup=False)
     night, left_out = _run_job(settings, first, last)
     out.print(f"done: tables in {settings.lake}, reports in {night.settings.report_folder}", markup=False)
-    return _say_left_out(left_out)
+    return _say_left_out([*impossible, *left_out])
 
 
 def _run_job(
@@ -215,18 +233,19 @@ def _investigate(settings: Settings, finding_id: str) -> int:
     finding = finding_of(night, finding_id)
     left_out: list[str] = []
     if finding is None and settings.findings:
-        days = _published(settings.findings, GUARDDUTY)
-        if days:
-            night, left_out = _run_job(settings.model_copy(update={"cloudtrail": None}), *days)
+        published = _published(settings.findings, GUARDDUTY)
+        if published.days:
+            night, left_out = _run_job(settings.model_copy(update={"cloudtrail": None}), *published.days)
+            left_out = [*published.left_out, *left_out]
             finding = finding_of(night, finding_id)
     if finding is None:
         there = ", ".join(newest_findings(night)) or "none"
         raise StopError(
             NOTHING, visible(f"there is no finding {finding_id} in {settings.lake}; the newest there are: {there}")
         )
-    first = finding.first_seen_at.date()
+    first = _possible(finding.first_seen_at.date())
     accounts = accounts_of(night, finding)
-    logs = _published(settings.cloudtrail, CLOUDTRAIL, accounts, first) if settings.cloudtrail else None
+    logs = _published(settings.cloudtrail, CLOUDTRAIL, accounts, first).days if settings.cloudtrail else None
     night, of_run = _run_job(settings, first, logs[1] if logs else first, accounts)
     answers = answers_of(night, finding_id)
     out.print(f"\n{visible(finding.title or finding.type)}", markup=False)
@@ -235,13 +254,33 @@ def _investigate(settings: Settings, finding_id: str) -> int:
     return _say_left_out([*left_out, *of_run])
 
 
+def _sources(settings: Settings) -> list[tuple[str, str]]:
+    """Return the folders that are named, and what each has."""
+    named = ((settings.cloudtrail, CLOUDTRAIL), (settings.findings, GUARDDUTY))
+    return [(root, source) for root, source in named if root]
+
+
 def _published(
     root: str, source: str, accounts: frozenset[str] | None = None, first: date | None = None, last: date | None = None
-) -> tuple[date, date] | None:
-    """Return the first and the last day on which something was published in a folder; null if nothing was."""
-    listed = list_objects(root, source, first, last, accounts)
-    days = [each.publish_date for each in listed if each.skipped is None]
-    return (min(days), max(days)) if days else None
+) -> Published:
+    """Return the first and the last day on which something was published in a folder, if anything was."""
+    found = [each for each in list_objects(root, source, first, last, accounts) if each.skipped is None]
+    days = [each.publish_date for each in found if _possible(each.publish_date) == each.publish_date]
+    impossible = [each for each in found if _possible(each.publish_date) != each.publish_date]
+    return Published((min(days), max(days)) if days else None, _of_impossible_days(impossible))
+
+
+def _of_impossible_days(objects: list[SourceObject]) -> tuple[str, ...]:
+    if not objects:
+        return ()
+    days = sorted({f"{each.publish_date}" for each in objects})
+    named = ", ".join(days[:_SHOWN]) + (f" and {len(days) - _SHOWN} more" if len(days) > _SHOWN else "")
+    return (f"{len(objects)} objects below days before CloudTrail began or still to come: {named}",)
+
+
+def _possible(day: date) -> date:
+    """Return the day, or the nearest one on which something can have been published."""
+    return min(max(day, FIRST_DAY), datetime.now(UTC).date())
 
 
 def _left_out(night: Night, run_id: str) -> list[str]:
@@ -295,29 +334,36 @@ def _print_table(title: str, frame: Any) -> None:
     table = RichTable(*frame.columns, title=title, title_justify="left")
     for row in frame.collect():
         table.add_row(
-            *["" if value is None else f"{value:,}" if isinstance(value, int) else str(value) for value in row]
+            *["" if value is None else f"{value:,}" if isinstance(value, int) else _cell(str(value)) for value in row]
         )
     out.print(table)
 
 
-def _days(settings: Settings, first: date | None, last: date | None) -> tuple[date, date]:
-    """Return the publish days to run: those asked for, else all that the sources have.
+def _cell(text: str) -> str:
+    return escape(visible(text))
+
+
+def _days(settings: Settings, first: date | None, last: date | None) -> tuple[tuple[date, date], list[str]]:
+    """Return the publish days to run: those asked for, else all that the sources have; and what must be left out of them.
 
     Raises:
         StopError: no source is named, or the sources have nothing on those days.
     """
     if first and last and first > last:
         raise StopError(WRONG_USE, f"--from {first} is after --to {last}")
-    if not settings.cloudtrail and not settings.findings:
+    sources = _sources(settings)
+    if not sources:
         raise StopError(WRONG_USE, "nothing to read: name a folder with --cloudtrail, --findings or both")
-    _need_java()
-    sources = ((settings.cloudtrail, CLOUDTRAIL), (settings.findings, GUARDDUTY))
-    spans = [_published(root, source, None, first, last) for root, source in sources if root]
-    days = [day for span in spans if span for day in span]
+    _need_java(settings)
+    published = [_published(root, source, None, first, last) for root, source in sources]
+    days = [day for each in published if each.days for day in each.days]
+    left_out = [line for each in published for line in each.left_out]
     if not days:
         span = f" from {first or 'the beginning'} to {last or 'the end'}" if first or last else ""
-        raise StopError(NOTHING, f"nothing was published{span} in {settings.cloudtrail or settings.findings}")
-    return first or min(days), last or max(days)
+        expected = " or ".join(f"{root}/{LAYOUTS[source]}" for root, source in sources)
+        why = f" ({'; '.join(left_out)})" if left_out else ""
+        raise StopError(NOTHING, f"nothing was published{span} as {expected}{why}")
+    return (_possible(first or min(days)), _possible(last or max(days))), left_out
 
 
 def _day(option: str, text: str | None) -> date | None:
@@ -329,15 +375,57 @@ def _day(option: str, text: str | None) -> date | None:
         raise StopError(WRONG_USE, f"{option} {text}: not a day, write it as 2026-03-04") from error
 
 
-def _need_java() -> None:
-    java_home()
+def _need_java(settings: Settings) -> None:
+    if settings.spark_master.startswith("sc://"):  # it runs where it is
+        return
+    try:
+        java_home()
+    except OSError as error:
+        raise StopError(
+            NOTHING, f"Java cannot be run: {error.filename} ({error.strerror}); set JAVA_HOME to a Java 17 or newer"
+        ) from error
 
 
 def _need_lake(settings: Settings) -> None:
-    if "://" not in settings.lake and not Path(settings.lake).is_dir():
+    """Stop if there is no lake: to look for one must not make it."""
+    if "://" not in settings.lake and not _is_delta(Path(settings.lake) / INGEST_FILES.name):
         raise StopError(
             NOTHING, f"there is no lake in {settings.lake}: make one with `rolescope run`, or name it with --lake"
         )
+
+
+def _need_writable(settings: Settings) -> None:
+    """Stop if the lake or the reports cannot be written, before an hour is spent on what goes there."""
+    is_local = "://" not in settings.lake
+    if not is_local and not settings.reports:
+        raise StopError(
+            WRONG_USE, f"the lake {settings.lake} is no local folder: name one for the reports with --reports"
+        )
+    for what, folder in (("lake", Path(settings.lake) if is_local else None), ("reports", settings.report_folder)):
+        if folder is not None:
+            _try_to_write(what, folder)
+    for table in TABLES if is_local else ():
+        folder = Path(settings.lake) / table.name
+        if folder.exists() and not _is_delta(folder) and (folder.is_file() or any(folder.iterdir())):
+            raise StopError(
+                NOTHING,
+                f"{folder} is in the way: it is no table of a lake; move it, or name another folder with --lake",
+            )
+
+
+def _try_to_write(what: str, folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise StopError(NOTHING, f"{what}: {folder} is a file, not a folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise StopError(NOTHING, f"{what}: {folder} cannot be written ({error.strerror})") from error
+
+
+def _is_delta(folder: Path) -> bool:
+    return (folder / "_delta_log").is_dir()
 
 
 if __name__ == "__main__":

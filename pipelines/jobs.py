@@ -17,10 +17,16 @@ nightly = dg.define_asset_job(
     executor_def=dg.in_process_executor,  # the default starts a process, and so a JVM, for every step
 )
 
-# Publish days end at midnight UTC; the last objects of a day are there a quarter of an hour later.
-nightly_schedule = dg.build_schedule_from_partitioned_job(
-    nightly, name="nightly_schedule", hour_of_day=0, minute_of_hour=30
+@dg.schedule(
+    job=nightly,
+    cron_schedule="30 0 * * *",  # publish days end at midnight UTC; their last objects are there a quarter of an hour later
+    execution_timezone="UTC",
+    description="Every night, the publish day that has ended.",
 )
+def nightly_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Run the day before the tick's."""
+    day = context.scheduled_execution_time.date() - timedelta(days=1)
+    return dg.RunRequest(run_key=day.isoformat(), partition_key=day.isoformat())
 
 
 @dg.sensor(

@@ -49,6 +49,7 @@ def dagster_instance() -> Iterator[DagsterInstance]:
         with dg.DagsterInstance.ephemeral() as instance:
             yield instance
         return
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")  # a home without dagster.yaml would send it
     Path(os.environ["DAGSTER_HOME"]).mkdir(parents=True, exist_ok=True)
     with dg.DagsterInstance.get() as instance:
         yield instance
@@ -92,7 +93,22 @@ def run_nightly(night: Night, first: date, last: date, accounts: frozenset[str] 
 
 
 # What these say is meant for the user: where in the code it was said is of no use to anybody.
-_SAID = ("SourceError", "SettingError", "LakeError", "JavaMissingError", "ExpectationFailedError")
+SAID = frozenset(
+    {
+        "ExpectationFailedError",
+        "JavaMissingError",
+        "LakeError",
+        "LocationDatabaseError",
+        "SettingError",
+        "SourceError",
+        # Of the machine: no room, no right. The message names the file.
+        "FileExistsError",
+        "IsADirectoryError",
+        "NotADirectoryError",
+        "OSError",
+        "PermissionError",
+    }
+)
 
 
 def _cause(failure: object) -> tuple[str, str | None]:
@@ -103,7 +119,7 @@ def _cause(failure: object) -> tuple[str, str | None]:
     if error is None:
         return str(failure), None
     sentence = str(error.message).strip().split("\n", maxsplit=1)[0]
-    if error.cls_name in _SAID:
+    if error.cls_name in SAID:
         return sentence.partition(": ")[2] or sentence, None
     return sentence, "".join(error.stack) + str(error.message)
 

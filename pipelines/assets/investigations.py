@@ -79,11 +79,17 @@ def investigations(night: Night) -> Made:
     }
 
 
-@dg.asset(
-    deps=[dg.AssetKey(INVESTIGATIONS.name), dg.AssetKey(INVESTIGATION_INDICATORS.name)],
-    description="One self-contained HTML page and one JSON document per finding, and an index of them.",
-    group_name="investigations",
-    kinds={"html"},
+@dg.multi_asset(
+    name="reports",
+    specs=[
+        dg.AssetSpec(
+            "reports",
+            deps=[dg.AssetKey(INVESTIGATIONS.name), dg.AssetKey(INVESTIGATION_INDICATORS.name)],
+            description="One self-contained HTML page and one JSON document per finding, and an index of them.",
+            group_name="investigations",
+            kinds={"html"},
+        )
+    ],
     partitions_def=PUBLISH_DAYS,
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool="spark",

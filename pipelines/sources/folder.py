@@ -16,6 +16,10 @@ from stat import S_ISDIR, S_ISLNK, S_ISREG
 from urllib.parse import quote, unquote_to_bytes, urlparse
 
 CLOUDTRAIL, GUARDDUTY = "cloudtrail", "guardduty"
+LAYOUTS = {
+    CLOUDTRAIL: "AWSLogs/<account>/CloudTrail/<region>/YYYY/MM/DD/*.json.gz",
+    GUARDDUTY: "AWSLogs/<account>/GuardDuty/<region>/YYYY/MM/DD/*.jsonl.gz",
+}
 
 _ACCOUNT = re.compile(r"^[0-9]{12}\Z")
 _DAY = re.compile(r"[0-9]{4}/[0-9]{2}/[0-9]{2}")
@@ -96,13 +100,10 @@ def read_object(uri: str) -> bytes:
 
 
 def _nothing_like(folder: Path, wanted: str) -> str:
-    layout = {CLOUDTRAIL: "AWSLogs/<account>/CloudTrail/<region>/YYYY/MM/DD/*.json.gz"}.get(
-        wanted, "AWSLogs/<account>/GuardDuty/<region>/YYYY/MM/DD/*.jsonl.gz"
-    )
     there = sorted(entry.name for entry in folder.iterdir())
     listed = ", ".join(there[:3]) + (f" and {len(there) - 3} more" if len(there) > 3 else "")
     has = f"it has {listed}" if there else "it is empty"
-    return f"{wanted}: no {layout} below {folder}; {has}"
+    return f"{wanted}: no {LAYOUTS[wanted]} below {folder}; {has}"
 
 
 def _kinds(folder: Path) -> Iterator[_Kind]:

@@ -17,11 +17,10 @@ from expectations.tables import (
     INGEST_FILES,
     SESSION_USAGE,
 )
-from tests.builders import ACCOUNT, Row, frame, row
+from tests.builders import ACCOUNT, Row, at, frame, row
 from transforms.issuances import build_credential_issuances
 from transforms.sessions.binding import METHODS, SAME_PARENT, SELF_ROOT
 from transforms.sessions.build import (
-    OWN_COLUMNS,
     as_bound,
     bind_sessions,
     log_windows,
@@ -224,6 +223,10 @@ CHAIN_CASES = {
     "the caller's own session was never seen issued": Case("AROA-g2:n", [
         assume(session("g1", "n", "ASIA-G1", T), "g2", "n", "ASIA-G2", seconds(60)),
     ], unknown("NO_ISSUANCE", chain_depth=2, chain=[arn("g1"), arn("g2")], binding_confidence=0.99)),
+    "a parent that began after its child is none": Case("AROA-child:n", [
+        assume(user("ann"), "liar", "n", "ASIA-LI", seconds(300)), call(session("liar", "n", "ASIA-LI", seconds(300)), seconds(310)),
+        assume(session("liar", "n", "ASIA-LI", seconds(300)), "child", "n", "ASIA-CH", seconds(60)),
+    ], unknown("NO_ISSUANCE", parent_session_id=None, assumed_by_id="AROA-liar:n", is_chained=True)),
     "into the same role, name and second": Case("AROA-x:n", [
         assume(user("ann"), "x", "n", "ASIA-X1"), assume(session("x", "n", "ASIA-X1", T), "x", "n", "ASIA-X2"),
         call(session("x", "n", "ASIA-X2", T), seconds(9)),
@@ -264,6 +267,9 @@ DOUBT_CASES = {
         assume(user("ann"), "old", "n", "ASIA-OLD", "2026-05-02 10:00", until="May 2, 2026, 11:00:00 AM"),
         call(session("old", "n", "ASIA-OLD", "2026-05-04 10:00"), "2026-05-04 10:00"),
     ], unknown("NO_ISSUANCE"), since="2026-05-04 10:00"),
+    "a role's id may have colons, a session's name has none": Case("111111111111:aws:ec2-instance:i-01", [
+        call({**session("x", "", "ASIA-SSM", T), "principal_id": "111111111111:aws:ec2-instance:i-01"}),
+    ], unknown("NO_ISSUANCE", role_id="111111111111:aws:ec2-instance", session_name="i-01")),
     "before the logs begin": Case("AROA-before:n", [
         call(session("before", "n", "ASIA-B", "2026-04-30 23:59"), "2026-05-01 00:10"),
     ], unknown("BEFORE_WINDOW", attribution_method=None, attribution_confidence=0.0)),
@@ -293,19 +299,28 @@ def log() -> list[Row]:
 def sessions_of(spark: SparkSession, events: DataFrame) -> list[Row]:
     issuances = build_credential_issuances(events).localCheckpoint()
     usage = with_sessions(count_usage(events), issuances).localCheckpoint()
-    files = [row(INGEST_FILES, uri=account, account_id=account, publish_date="2026-05-01", min_event_at="2026-04-30 20:00",
-                 max_event_at="2026-05-01 23:00") for account in (ACCOUNT, OTHER)]  # fmt: skip
-    windows = log_windows(frame(spark, INGEST_FILES, *files))
-    bound, _ = settled(with_unbound_reason(bind_sessions(usage, issuances, usage), windows, CLOCK), "false")
-    rooted = root_sessions(bound, frame(spark, CREDENTIAL_SESSIONS), settled)
-    return sorted(
-        (each.asDict(recursive=True) for each in rooted.collect()), key=lambda each: each["credential_session_id"]
-    )
+    bound, _ = settled(with_unbound_reason(bind_sessions(usage, issuances, usage), windows_of(spark), CLOCK), "false")
+    return collected(root_sessions(bound, frame(spark, CREDENTIAL_SESSIONS), settled))
 
 
 def settled(state: DataFrame, condition: str) -> tuple[DataFrame, int]:
     checked = state.localCheckpoint()
     return checked, checked.where(condition).count()
+
+
+def windows_of(spark: SparkSession) -> DataFrame:
+    """Logs of two accounts that begin with the first of May, though something late is from the day before."""
+    files = [
+        row(INGEST_FILES, uri=account, account_id=account, publish_date="2026-05-01", min_event_at="2026-04-30 20:00",
+            max_event_at="2026-05-01 23:00")
+        for account in (ACCOUNT, OTHER)
+    ]  # fmt: skip
+    return log_windows(frame(spark, INGEST_FILES, *files))
+
+
+def collected(sessions: DataFrame) -> list[Row]:
+    rows = [each.asDict(recursive=True) for each in sessions.collect()]
+    return sorted(rows, key=lambda each: each["credential_session_id"])
 
 
 @pytest.fixture(scope="module")
@@ -329,3 +344,99 @@ def _is_meant(one: Row, since: str | None) -> bool:
     if since is None or since.startswith("2026"):
         return since is None or one["started_at"].isoformat(" ").startswith(since)
     return one["event_count"] > 0 if since == "used" else one["access_key_ids"] == [since]
+
+
+def test_root_sessions__the_order_and_partitions_of_the_log_change_nothing(
+    spark: SparkSession, found: list[Row]
+) -> None:
+    events = log()
+    random.Random(5).shuffle(events)
+    assert sessions_of(spark, frame(spark, CLOUDTRAIL_EVENTS, *events).repartition(7)) == found
+
+
+def test_as_bound__what_is_rooted_anew_stays_what_it_was(spark: SparkSession, found: list[Row]) -> None:
+    again, _ = settled(
+        with_unbound_reason(as_bound(frame(spark, CREDENTIAL_SESSIONS, *found)), windows_of(spark), CLOCK), "false"
+    )
+    assert collected(root_sessions(again, frame(spark, CREDENTIAL_SESSIONS), settled)) == found
+
+
+def test_root_sessions__keeps_the_rules_of_its_table(spark: SparkSession, found: list[Row]) -> None:
+    sessions = frame(spark, CREDENTIAL_SESSIONS, *found)
+    broken = [F.count_if(~F.expr(rule)).alias(name) for name, rule in CREDENTIAL_SESSIONS.constraints.items()]
+    [counts] = sessions.agg(F.count_distinct(*CREDENTIAL_SESSIONS.key).alias("keys"), *broken).collect()
+    assert counts.asDict() == {"keys": len(found)} | dict.fromkeys(CREDENTIAL_SESSIONS.constraints, 0)
+
+
+def test_with_home__the_best_usage_that_is_its_own(spark: SparkSession) -> None:
+    def issue(action: str, key: str | None = None, **fields: Any) -> Row:
+        role = {"issued_principal_id": f"AROA-{action}:n", "issued_role_arn": arn(action), "issued_session_name": "n"}
+        return row(CREDENTIAL_ISSUANCES, action_id=action, issued_at=T, issued_access_key_id=key or action,
+                   issued_role_account_id=ACCOUNT, **{**role, **fields})  # fmt: skip
+
+    def use(principal: str, since: str, key: str | None = None) -> Row:
+        return row(SESSION_USAGE, principal_id=principal, session_created_at=since, access_key_id=key, first_event_at=seconds(9),
+                   role_arn=arn(principal[5:].split(":")[0]))  # fmt: skip
+
+    issuances = [
+        issue("exact"), issue("key", "K"), issue("near"), issue("unused"), issue("nameless", issued_principal_id=None),
+        issue("late-1"), issue("late-2", issued_principal_id="AROA-late-1:n", issued_at=seconds(1)),
+        issue("denied", outcome="denied"),
+    ]  # fmt: skip
+    usage = [
+        use("AROA-exact:n", T), use("AROA-exact:n", seconds(1), "exact"), use("AROA-exact:n", seconds(-1 + 3600)),
+        use("AROA-else:m", seconds(3), "K"), use("AROA-key:n", seconds(1)), use("AROA-near:n", seconds(1)),
+        use("AROA-nameless:n", T), use("AROA-late-1:n", seconds(1)),
+    ]  # fmt: skip
+    homes = with_home(frame(spark, CREDENTIAL_ISSUANCES, *issuances), frame(spark, SESSION_USAGE, *usage)).collect()
+    assert {
+        each.action_id: (each.home_principal_id, (each.home_started_at - at(T)).seconds, each.is_twin) for each in homes
+    } == {
+        "exact": ("AROA-exact:n", 0, False),
+        "key": ("AROA-else:m", 3, False),
+        "near": ("AROA-near:n", 1, False),
+        "unused": ("AROA-unused:n", 0, False),
+        "nameless": ("AROA-nameless:n", 0, False),
+        "late-1": ("AROA-late-1:n", 0, False),  # the use a second later has an issuance of its own
+        "late-2": ("AROA-late-1:n", 1, False),
+    }
+
+
+def test_only_due__an_unresolved_session_whose_reason_is_another_by_now(spark: SparkSession) -> None:
+    def waiting(name: str, reason: str | None, **fields: Any) -> Row:
+        return row(CREDENTIAL_SESSIONS, credential_session_id=name, attribution_reason=reason,
+                   **{"started_at": "2026-05-08 12:00", **fields})  # fmt: skip
+
+    sessions = [
+        waiting("still pending", "PENDING"),
+        waiting("pending no more", "PENDING", started_at="2026-05-07 12:00"),
+        waiting("account known by now", "NO_ACCOUNT"),
+        waiting("account still unknown", "NO_ACCOUNT", account_id=UNLOGGED),
+        waiting("reaches back by now", "BEFORE_WINDOW", started_at="2026-05-01 00:00"),
+        waiting("its parent waits", "PENDING", started_at="2026-05-07 12:00", top_session_id="pending no more"),
+        waiting("two parents", "AMBIGUOUS"),
+        waiting("resolved", None),
+    ]
+    due = only_due(frame(spark, CREDENTIAL_SESSIONS, *sessions), windows_of(spark), CLOCK)
+    assert {each.credential_session_id for each in due.collect()} == {
+        "pending no more", "account known by now", "reaches back by now",
+    }  # fmt: skip
+    assert due.columns == CREDENTIAL_SESSIONS.column_names
+
+
+def test_log_windows__begin_on_the_first_day_whatever_came_late(spark: SparkSession) -> None:
+    def file(account: str | None, published: str, earliest: str, **fields: Any) -> Row:
+        return row(INGEST_FILES, uri=f"{account}{published}{earliest}", account_id=account, publish_date=published,
+                   min_event_at=earliest, max_event_at=earliest, **fields)  # fmt: skip
+
+    windows = log_windows(frame(
+        spark, INGEST_FILES,
+        file("late", "2026-05-01", "2026-04-30 23:00"), file("late", "2026-05-02", "2026-04-01 00:00"),
+        file("midday", "2026-05-01", "2026-05-01 12:00"), file("midday", "2026-05-01", "2026-05-01 13:00"),
+        file("unreadable", "2026-05-01", "2026-05-01 12:00", status="rejected"),
+        file("findings", "2026-05-01", "2026-05-01 12:00", source="guardduty"), file(None, "2026-05-01", "2026-05-01 12:00"),
+    ))  # fmt: skip
+    starts = {
+        each.account_id: each.starts_at for each in windows.selectExpr("account_id", "string(starts_at)").collect()
+    }
+    assert starts == {"late": "2026-05-01 00:00:00", "midday": "2026-05-01 12:00:00"}
