@@ -65,7 +65,7 @@ def make_organisation(folder: Path, parameters: Parameters) -> None:
 
 def say_what_next(folder: Path, seconds: float) -> None:
     """Print where the report of the story's finding is, and three commands to try."""
-    finding = json.loads((folder / "truth" / "story.json").read_text(encoding="utf-8"))["finding_id"]
+    finding = json.loads((folder / "truth" / "story.json").read_text(encoding="utf-8"))["finding"]["id"]
     out.print(f"\ndemo: made in {seconds:.0f} s; the truth behind every session is in {folder}/truth")
     out.print(f"\nThe report of the finding, for a browser: {folder}/reports/{finding}.html\n")
     out.print("Try next:")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -89,6 +91,18 @@ class StopError(Exception):
         self.status = status
 
 
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Make Ctrl-C end a command with a sentence. Typer would say "Aborted", and Dagster has an exception of its own for it."""
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "DagsterExecutionInterruptedError":
+            said = "stopped; what was written stays, and the next run goes on from there"
+            raise StopError(INTERRUPTED, said) from error
+        raise
+
+
 @dataclass(frozen=True)
 class Published:
     """What a folder has: the days that can be read, and what to say of the others."""
@@ -98,6 +112,7 @@ class Published:
 
 
 @app.command()
+@stoppable()
 def run(  # noqa: PLR0913, PLR0917  (a command has its options)
     cloudtrail: CloudTrail = None,
     findings: Findings = None,
@@ -124,6 +139,7 @@ def run(  # noqa: PLR0913, PLR0917  (a command has its options)
 
 
 @app.command()
+@stoppable()
 def investigate(  # noqa: PLR0913, PLR0917
     finding: Annotated[str, typer.Option("--finding", metavar="ID", help="Id of the finding, as GuardDuty gives it.")],
     cloudtrail: CloudTrail = None,
@@ -148,6 +164,7 @@ def investigate(  # noqa: PLR0913, PLR0917
 
 
 @app.command()
+@stoppable()
 def status(lake: LakeOption = None) -> None:
     """Say what is ingested up to when, per account; what was rejected; how the last runs ended."""
     settings = load_settings(lake=lake)
@@ -171,8 +188,6 @@ def exit_status_of(arguments: list[str]) -> int:
         return int(end.code or DONE)
     except StopError as stop:
         return _stopped(stop, stop.status)
-    except KeyboardInterrupt:
-        return _stopped("stopped; what was written stays, and the next run goes on from there", INTERRUPTED)
     except Exception as error:
         if type(error).__name__ not in SAID:  # a mistake of ours: where it happened is of use
             raise

@@ -17,6 +17,7 @@ nightly = dg.define_asset_job(
     executor_def=dg.in_process_executor,  # the default starts a process, and so a JVM, for every step
 )
 
+
 @dg.schedule(
     job=nightly,
     cron_schedule="30 0 * * *",  # publish days end at midnight UTC; their last objects are there a quarter of an hour later

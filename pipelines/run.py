@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance, RunRecord
+    from dagster import DagsterEvent, DagsterInstance, RunRecord
 
     from pipelines.night import Night
 
@@ -83,7 +84,7 @@ def run_nightly(night: Night, first: date, last: date, accounts: frozenset[str] 
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
-    causes = [_cause(event.event_specific_data) for event in result.all_node_events if event.is_step_failure]
+    causes = [_cause_of(event) for event in result.all_node_events if event.is_step_failure]
     return Outcome(
         result.success,
         result.run_id,
@@ -111,6 +112,16 @@ SAID = frozenset(
 )
 
 
+# The line that says what happened; what Spark and Python's workers put before it says that something did.
+_SAYS = re.compile(r"^(: )?[\w.$]+(Error|Exception): (?!An (error|exception) )")
+
+
+def _cause_of(event: DagsterEvent) -> tuple[str, str | None]:
+    """Return the cause of a step's failure in one line, with the step it happened in if it is a mistake of ours."""
+    sentence, stack = _cause(event.event_specific_data)
+    return (sentence if stack is None else f"{event.step_key} failed: {sentence}"), stack
+
+
 def _cause(failure: object) -> tuple[str, str | None]:
     """Return the cause of a step's failure in one line, and its stack if it is a mistake of ours: not Dagster's around it."""
     error = getattr(failure, "error", None)
@@ -118,9 +129,10 @@ def _cause(failure: object) -> tuple[str, str | None]:
         error = error.cause
     if error is None:
         return str(failure), None
-    sentence = str(error.message).strip().split("\n", maxsplit=1)[0]
+    lines = [line.strip() for line in str(error.message).strip().splitlines()]
     if error.cls_name in SAID:
-        return sentence.partition(": ")[2] or sentence, None
+        return lines[0].partition(": ")[2] or lines[0], None
+    sentence = next((line.removeprefix(": ") for line in lines if _SAYS.search(line)), lines[0])
     return sentence, "".join(error.stack) + str(error.message)
 
 

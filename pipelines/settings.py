@@ -88,8 +88,8 @@ def _no_unknown(variables: Iterable[str]) -> None:
     known = {_variable(name) for name in Settings.model_fields} | _OTHERS
     for variable in sorted(variables):
         if variable.upper().startswith(_PREFIX) and variable.upper() not in known:
-            like = get_close_matches(variable.upper(), known, n=1)
-            hint = f"; is it {like[0]}?" if like else ""
+            like = get_close_matches(variable.upper().removeprefix(_PREFIX), map(str.upper, Settings.model_fields), n=1)
+            hint = f"; is it {_variable(like[0])}?" if like else ""
             raise SettingError(f"there is no setting {variable}{hint}")
 
 

@@ -62,6 +62,7 @@ def close_chains(sessions: DataFrame, rooted: DataFrame, settle: Settle) -> Data
             "attribution_confidence": F.when(is_loop, 0.0).otherwise(F.col("attribution_confidence")),
             "chain_depth": F.when(is_loop, F.lit(1)).otherwise(F.col("chain_depth")),
             "chain": F.when(is_loop, F.slice("chain", -1, 1)).otherwise(F.col("chain")),
+            "top_session_id": F.when(is_loop, F.col("credential_session_id")).otherwise(F.col("top_session_id")),
         }
     ).drop("pointer")
 

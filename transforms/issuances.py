@@ -36,13 +36,17 @@ _ROLE_IN_MESSAGE = r"on resource: (arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-
 
 
 def only_issuing(events: DataFrame) -> DataFrame:
-    """Keep successful and denied calls of the list; a failed sign-in is nobody's session, and a malformed call no try."""
+    """Keep successful and denied calls of the list; a failed sign-in is nobody's session, and a malformed call no try.
+
+    A role's sign-in to the console issues nothing: what it does there it does in the session it signed in with.
+    """
     named = [(F.col("event_source") == source) & (F.col("event_name") == name) for source, name in ISSUING_CALLS]
     any_of_them = named[0]
     for one in named[1:]:
         any_of_them |= one
     is_denied_try = (F.col("outcome") == "denied") & F.col("event_name").startswith("AssumeRole")
-    return events.where(any_of_them & ((F.col("outcome") == "success") | is_denied_try))
+    is_persons = (F.col("event_name") != "ConsoleLogin") | F.col("identity_type").isin("IAMUser", "Root")
+    return events.where(any_of_them & is_persons & ((F.col("outcome") == "success") | is_denied_try))
 
 
 def build_credential_issuances(events: DataFrame) -> DataFrame:
@@ -58,9 +62,11 @@ def build_credential_issuances(events: DataFrame) -> DataFrame:
         }
     )
     described = parsed.select("action_id", "event_id", "event_at", "event_date", *_issued(), *_caller())
+    is_at_home = F.col("caller_recipient_account_id").eqNullSafe(F.col("assumed_by_account_id"))
     copy_rank = (
-        F.when(F.col("caller_identity_type") == "AWSAccount", 2)
-        .when(F.col("caller_identity_type") == "AWSService", 1)
+        F.when(F.col("caller_identity_type") == "AWSAccount", 3)
+        .when(F.col("caller_identity_type") == "AWSService", 2)
+        .when(~is_at_home, 1)
         .otherwise(0)
     )
     order = F.struct(copy_rank, "caller_recipient_account_id", "event_id")

@@ -34,6 +34,7 @@ pytestmark = [
     pytest.mark.skipif(not REAL.is_dir(), reason="NO REAL LOGS: ../shared/real is not there, so none of them was read"),
 ]
 Record = dict[str, Any]
+NAMED: set[tuple[str, str, str]] = set()
 
 
 def pack(folder: Path) -> dict[str, list[Record]]:

@@ -144,6 +144,13 @@ def test_close_chains__leaves_a_loop_after_the_first_round_that_closes_nothing(s
     }  # fmt: skip
 
 
+def test_close_chains__a_loop_is_the_same_whatever_is_closed_with_it(spark: SparkSession) -> None:
+    ring = [below("b", "a"), below("c", "b"), below("a", "c"), below("a", "tail")]
+    alone = closed(spark, ring, [], Rounds())
+    beside = closed(spark, ring + line("s", 4), [], Rounds())
+    assert {name: beside[name] for name in alone} == alone
+
+
 def test_build_chain_edges__one_for_every_session_with_something_known_of_its_issuing(spark: SparkSession) -> None:
     sessions = [
         start("by-user", started_at="2026-05-01 10:00", binding_confidence=0.97, attribution_method="ECHO_ROLEID"),

@@ -123,11 +123,15 @@ def _one_per_session(best: DataFrame) -> DataFrame:
     method = F.element_at(F.array(*[F.lit(each.name) for each in METHODS]), F.col("rank") + 1)
     confidence = F.element_at(F.array(*[F.lit(each.confidence) for each in METHODS]), F.col("rank") + 1)
     agrees = (F.col("issuance_count") > 1) & ~is_ambiguous
+    # Of several issuances it is not known which key, expiry and source identity are this session's.
+    is_only = F.col("issuance_count") == 1
+    of_one = ("issued_access_key_id", "expires_at", "source_identity")
+    issued = [F.when(is_only, F.col(f"bound_{n}")) if n in of_one else F.col(f"bound_{n}") for n in _ISSUED]
     nothing = {name: F.when(~is_ambiguous, F.col(name)).alias(name) for name in _CALLER}
     return folded.select(
         "credential_session_id",
         *nothing.values(),
-        *[F.col(f"bound_{name}") for name in _ISSUED],
+        *[column.alias(f"bound_{name}") for name, column in zip(_ISSUED, issued, strict=True)],
         is_ambiguous.alias("is_ambiguous"),
         F.when(is_ambiguous, F.col("all_candidates")).alias("candidates"),
         F.when(agrees, SAME_PARENT.name).when(~is_ambiguous, method).alias("method"),
