@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
@@ -47,6 +48,7 @@ app = typer.Typer(
     epilog="Exit status: 0 done, 1 nothing could be done, 2 wrong use, 3 done in part (what was left out is said).",
 )
 out = Console(highlight=False, soft_wrap=True)
+_WIDE = 1000  # of a table: rich would cut account ids and dates to what it takes for the terminal's width
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Folder = Annotated[str | None, typer.Option(metavar="DIR", show_default=False)]
@@ -290,7 +292,11 @@ def _of_impossible_days(objects: list[SourceObject]) -> tuple[str, ...]:
         return ()
     days = sorted({f"{each.publish_date}" for each in objects})
     named = ", ".join(days[:_SHOWN]) + (f" and {len(days) - _SHOWN} more" if len(days) > _SHOWN else "")
-    return (f"{len(objects)} objects below days before CloudTrail began or still to come: {named}",)
+    return (f"{_counted(len(objects), 'object')} below days before CloudTrail began or still to come: {named}",)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _possible(day: date) -> date:
@@ -306,12 +312,12 @@ def _left_out(night: Night, run_id: str) -> list[str]:
     lines = [
         f"{row['uri']}: {row['reason'] or 'not readable'}"
         if row["status"] == "rejected"
-        else f"{row['rejected_count']} records of {row['uri']}"
+        else f"{_counted(row['rejected_count'], 'record')} of {row['uri']}"
         for row in rows[:_SHOWN]
     ]
     more = len(rows) - len(lines)
     listed = "see the table rejected_records for the reasons"
-    return [*lines, *([f"{more} more objects"] if more else []), *([listed] if lines else [])]
+    return [*lines, *([_counted(more, "more object")] if more else []), *([listed] if lines else [])]
 
 
 def _status(settings: Settings) -> None:
@@ -339,19 +345,27 @@ def _status(settings: Settings) -> None:
     _print_table("Ingested", by_account)
     rejects = night.lake.read(REJECTED_RECORDS).groupBy("reason").agg(F.count("*").alias("records"))
     _print_table("Rejected", rejects.orderBy(F.desc("records"), "reason").limit(20))
-    runs = RichTable("run", "began (UTC)", "took", "ended", title="Last runs", title_justify="left")
+    runs = _table("Last runs", "run", "began (UTC)", "took", "ended")
     for line in last_runs(settings.lake_uri):
         runs.add_row(*line)
-    out.print(runs)
+    _print(runs)
 
 
 def _print_table(title: str, frame: Any) -> None:
-    table = RichTable(*frame.columns, title=title, title_justify="left")
+    table = _table(title, *frame.columns)
     for row in frame.collect():
         table.add_row(
             *["" if value is None else f"{value:,}" if isinstance(value, int) else _cell(str(value)) for value in row]
         )
-    out.print(table)
+    _print(table)
+
+
+def _table(title: str, *columns: str) -> RichTable:
+    return RichTable(*columns, title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+
+
+def _print(table: RichTable) -> None:
+    Console(highlight=False, width=_WIDE).print(table)
 
 
 def _cell(text: str) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dagster import DagsterEvent, DagsterInstance, RunRecord
+    from dagster_shared.error import SerializableErrorInfo
 
     from pipelines.night import Night
 
@@ -60,6 +61,9 @@ def run_nightly(night: Night, first: date, last: date, accounts: frozenset[str] 
     """Run the nightly job over publish days `first` to `last` (UTC, both included), in one pass.
 
     Only objects of `accounts` are ingested, if they are named; everything else is brought up to date with what that gives.
+
+    Raises:
+        KeyboardInterrupt: it was stopped. Dagster makes that a step which failed.
     """
     from pipelines.definitions import build_definitions  # noqa: PLC0415  (imports Dagster: seconds)
     from pipelines.night import ACCOUNTS_TAG, FIRST_DAY_TAG  # noqa: PLC0415
@@ -84,7 +88,10 @@ def run_nightly(night: Night, first: date, last: date, accounts: frozenset[str] 
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
-    causes = [_cause_of(event) for event in result.all_node_events if event.is_step_failure]
+    failed = [event for event in result.all_node_events if event.is_step_failure]
+    if any(_is_stop(event.step_failure_data.error) for event in failed):
+        raise KeyboardInterrupt
+    causes = [_cause_of(event) for event in failed]
     return Outcome(
         result.success,
         result.run_id,
@@ -114,6 +121,12 @@ SAID = frozenset(
 
 # The line that says what happened; what Spark and Python's workers put before it says that something did.
 _SAYS = re.compile(r"^(: )?[\w.$]+(Error|Exception): (?!An (error|exception) )")
+
+
+def _is_stop(error: SerializableErrorInfo | None) -> bool:
+    while error is not None and error.cls_name not in {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}:
+        error = error.cause
+    return error is not None
 
 
 def _cause_of(event: DagsterEvent) -> tuple[str, str | None]:

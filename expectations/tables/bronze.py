@@ -8,7 +8,8 @@ from expectations.contract import Table
 CLOUDTRAIL_EVENTS = Table(
     name="cloudtrail_events",
     comment="One row per event and receiving account.",
-    key=("recipient_account_id", "event_id"),
+    # With the day: whether an id was there on any other day could only be known by looking through the whole history.
+    key=("event_date", "recipient_account_id", "event_id"),
     partitioned_by="event_date",
     columns=columns(
         """event_id action_id shared_event_id event_at event_date recipient_account_id region event_source event_name event_type

@@ -436,3 +436,18 @@ def test_exit_status_of__a_mistake_of_ours_is_not_hidden(logs, monkeypatch):
     monkeypatch.setattr(cli, "_run_job", fail)
     with pytest.raises(KeyError, match="a column"):
         exit_status_of(["run", *map(str, logs)])
+
+
+# -- what is printed -------------------------------------------------------------------------------------------------
+
+
+def test_print__a_narrow_terminal_cuts_no_account(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    table = cli._table("Ingested", "account", "events to")
+    table.add_row(ACCOUNT, "2026-03-02 08:05:00")
+    cli._print(table)
+    assert f"{ACCOUNT}   2026-03-02 08:05:00" in capsys.readouterr().out
+
+
+def test_cell__takes_no_markup_and_no_commands():
+    assert cli._cell("\x1b[2J[red]x[/red]") == "[U+001B][2J\\[red]x\\[/red]"

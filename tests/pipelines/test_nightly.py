@@ -94,7 +94,7 @@ def test_nightly__tells_the_story(ran: Ran) -> None:
         "AttachRolePolicy",
     ):
         assert told in row.what_else
-    assert "The place is not new" in row.consistency
+    assert "StopLogging (new for the whole account" in row.consistency
     page = ran.settings.report_folder / f"{story['id']}.html"
     assert "demo-trail-2" in page.read_text(encoding="utf-8")
     assert page.name in (ran.settings.report_folder / "index.html").read_text(encoding="utf-8")
