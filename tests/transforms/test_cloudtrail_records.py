@@ -232,6 +232,10 @@ def test_row__equal_bodies_give_equal_rows_whatever_their_order() -> None:
     assert first == second | {"record_index": 0}
 
 
+def test_row__a_name_that_would_fill_the_memory_is_rejected() -> None:
+    assert row(eventName="x" * 1_025)["reason"] == "eventName or eventSource of more than 1024 characters"
+
+
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [

@@ -286,6 +286,9 @@ DOUBT_CASES = {
 
 SARA = other("SAMLUser", "q:sara", identity_provider="q", identity_user_name="sara")
 TRAP_CASES = {
+    "a key whose session says it began in 9998": Case("AROA-era:n", [
+        assume(user("ann"), "era", "n", "ASIA-ERA"), call(session("era", "n", "ASIA-ERA", "9998-01-01 00:00:00"), seconds(60)),
+    ], resolved(f"IAMUser:arn:aws:iam::{ACCOUNT}:user/ann", "KEY_EXACT"), since="used"),
     "console sign-in of a federated user's role session": Case("AROA-sso:sara", [
         assume(SARA, "sso", "sara", "ASIA-SSO", api="AssumeRoleWithSAML"), sign_in(session("sso", "sara", None, T)),
         call(session("sso", "sara", "ASIA-SSO2", T), seconds(9)),

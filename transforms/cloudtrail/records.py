@@ -39,6 +39,7 @@ FIELDS = (*_FIELDS.split(), *PLACE_FIELDS)
 
 _NOTHING: dict[str, Any] = {}
 _TRUTHS = {True: True, False: False, "true": True, "false": False, "True": True, "False": False}
+_LONGEST_NAME = 1024  # AWS's own stay below 128; it is a key of every count, and megabytes of it would fill the memory
 _ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII)
 _SORTED = orjson.OPT_SORT_KEYS
 _NO_TEXTS = frozenset({"null", "{}", "[]", '""'})
@@ -96,6 +97,8 @@ def _row(record: Record, body: bytes, path_account_id: str | None, place_of: Cal
         or get("eventType") == "AwsCloudTrailInsight"
     ):
         raise UnreadableError(_why_no_event(record))
+    if len(str(name)) > _LONGEST_NAME or len(str(source)) > _LONGEST_NAME:
+        raise UnreadableError(f"eventName or eventSource of more than {_LONGEST_NAME} characters")
     account_id = _account(get("recipientAccountId")) or _account(path_account_id) or _account(who("accountId"))
     if account_id is None:
         raise UnreadableError("no account id of twelve digits")

@@ -65,10 +65,11 @@ def build_family(subjects: DataFrame, usage: DataFrame, sessions: DataFrame) -> 
     )
     related = relations.groupBy("investigation_id").applyInPandas(_related, _RELATION)
     _, entity = entity_of_session()
+    named = F.coalesce(entity, "principal_id", "credential_session_id")  # a cut response names nobody
     is_self = F.col("relation") == SELF
     return (
         kept.join(related, on=["investigation_id", "credential_session_id"], how="inner")
-        .withColumn("entity_id", F.when(is_self, F.col("subject_entity_id")).otherwise(entity))
+        .withColumn("entity_id", F.when(is_self, F.col("subject_entity_id")).otherwise(named))
         .withColumn("scope_start_at", F.col("subject_scope_start_at"))
         .drop("is_own", *[f"subject_{name}" for name in _KEY])
     )

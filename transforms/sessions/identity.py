@@ -118,9 +118,7 @@ def _same_keys(issued: DataFrame, usage: DataFrame) -> DataFrame:
         "i.action_id",
         "u.principal_id",
         "u.session_created_at",
-        F.abs(F.unix_timestamp("u.session_created_at") - F.unix_timestamp("i.issued_at"))
-        .cast("int")
-        .alias("seconds_off"),
+        F.abs(F.unix_timestamp("u.session_created_at") - F.unix_timestamp("i.issued_at")).alias("seconds_off"),
         F.lit(_SAME_KEY).alias("rank"),
     )
 

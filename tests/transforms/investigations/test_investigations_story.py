@@ -214,7 +214,7 @@ def test_build_investigations__one_row_per_finding_with_its_scope_and_report(row
     one = rows["story"]
     assert (str(one["scope_start_at"]), str(one["scope_end_at"])) == ("2026-05-01 02:00:00", "2026-05-01 03:00:00")
     assert one["report_uri"] == f"file:///reports/{report_name(one['finding_id'], one['investigation_id'])}.html"
-    assert str(one["logs_complete_to_at"]) == "2026-05-08 22:00:00"
+    assert str(one["logs_complete_to_at"]) == "2026-05-08 03:00:00"  # the horizon: what comes later changes nothing
     assert len({row["investigation_id"] for row in rows.values()}) == len(rows)
 
 
