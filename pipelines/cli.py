@@ -75,11 +75,19 @@ Reports = Annotated[
     typer.Option("--reports", metavar="DIR", help="Where reports go. [default: <lake>/reports]", show_default=False),
 ]
 GeoCity = Annotated[
-    Path | None,
-    typer.Option("--geo-city", metavar="FILE", help="MMDB file of cities (GeoLite2, DB-IP).", show_default=False),
+    str | None,
+    typer.Option(
+        "--geo-city",
+        metavar="FILE[:FILE]",
+        help="MMDB file (or files) of cities: GeoLite2, DB-IP; `make geo` fetches free ones.",
+        show_default=False,
+    ),
 ]
 GeoAsn = Annotated[
-    Path | None, typer.Option("--geo-asn", metavar="FILE", help="MMDB file of autonomous systems.", show_default=False)
+    str | None,
+    typer.Option(
+        "--geo-asn", metavar="FILE[:FILE]", help="MMDB file (or files) of autonomous systems.", show_default=False
+    ),
 ]
 Day = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", show_default=False)]
 

@@ -7,7 +7,7 @@ import dagster as dg
 from pipelines.assets import activity, assumptions, ingest, investigations, sessions, usage
 from pipelines.jobs import findings_sensor, nightly, nightly_schedule
 from pipelines.night import Night
-from pipelines.settings import Settings
+from pipelines.settings import load_settings
 
 ASSETS: list[dg.AssetsDefinition] = [
     ingest.ingest,
@@ -36,4 +36,4 @@ def build_definitions(night: Night) -> dg.Definitions:
     )
 
 
-defs = build_definitions(Night(Settings()))
+defs = build_definitions(Night(load_settings()))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from pipelines.night import ACCOUNTS_TAG
-from pipelines.settings import Settings
+from pipelines.settings import load_settings
 from pipelines.sources.folder import GUARDDUTY, SourceError, list_objects
 
 nightly = dg.define_asset_job(
@@ -40,7 +40,7 @@ def nightly_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
 )
 def findings_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Look for findings that were exported today or yesterday and were not seen before."""
-    folder = Settings().findings
+    folder = load_settings().findings
     if folder is None:
         return dg.SkipReason("ROLESCOPE_FINDINGS is not set: there is no folder to look for findings in")
     today = datetime.now(UTC).date()

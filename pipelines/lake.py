@@ -230,6 +230,39 @@ class Lake:
         self._states[table.name] = (version + 1, consumed)
         return None
 
+    def append_batches(
+        self,
+        table: Table,
+        batches: Callable[[Sequence[str]], pa.RecordBatchReader],
+        row_count: int,
+        consumed: Consumed,
+    ) -> None:
+        """Add rows to a table of a local lake without Spark: delta-rs holds them against the same constraints.
+
+        Args:
+            table: which.
+            batches: gives columns of the rows, each time it is called.
+            row_count: how many rows were held against the contract.
+            consumed: what they were made from.
+
+        Raises:
+            LakeError: `batches` gives another number of rows: they are not the ones that were checked.
+        """
+        from deltalake import CommitProperties, WriterProperties, write_deltalake  # noqa: PLC0415
+
+        version = self.version(table)
+        given = sum(batch.num_rows for batch in batches(table.key))
+        if given != row_count:
+            raise LakeError(f"{table.name}: {row_count} rows were checked, {given} would be written")
+        write_deltalake(
+            self.path(table),
+            batches(table.column_names),
+            mode="append",
+            commit_properties=CommitProperties(custom_metadata={"userMetadata": consumed.as_json()}),
+            writer_properties=WriterProperties(compression="ZSTD"),
+        )
+        self._states[table.name] = (version + 1, consumed)
+
     def merge(self, table: Table, rows: DataFrame, consumed: Consumed, *, only_of: DataFrame | None = None) -> None:
         """Put rows in place of those with the same key, add the others, in one commit; what is there already stays as it is.
 

@@ -62,6 +62,11 @@ class Night:
         for begin in (open_it, load_expectations):
             Thread(target=begin, daemon=True).start()
 
+    @property
+    def is_on_one_machine(self) -> bool:
+        """Whether Spark's workers and the lake are here, so that they have a folder in common."""
+        return self.lake.is_local and self.settings.spark_master.startswith("local")
+
     # -- what changed ------------------------------------------------------------------------------------------------
 
     def versions(self, upstream: Iterable[Table]) -> dict[str, int]:

@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -35,6 +36,7 @@ class Candidate:
         by_key: they replace rows of the same key; or none of these: they are added.
         facts: facts of the lake that went into them, besides the versions of upstream tables.
         is_persisted: the rows come straight from a persisted frame, and need not be computed once and kept.
+        batches: gives columns of the same rows as Arrow batches: a local lake takes them without Spark, ten times as fast.
     """
 
     rows: DataFrame
@@ -43,6 +45,7 @@ class Candidate:
     by_key: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
     is_persisted: bool = False
+    batches: Callable[[Sequence[str]], pa.RecordBatchReader] | None = None
 
 
 def table_asset(
@@ -150,6 +153,8 @@ def write(  # noqa: PLR0913, PLR0917  (all that a commit is made of)
             lake.replace_days(table, rows, candidate.days, consumed)
     elif candidate.only_of is not None or (candidate.by_key and row_count):
         lake.merge(table, rows, consumed, only_of=candidate.only_of)
+    elif row_count and candidate.batches is not None and lake.is_local:
+        lake.append_batches(table, candidate.batches, row_count, consumed)
     elif row_count:
         lake.append(table, rows, consumed)
     if lake.version(table) == before and lake.consumed(table) != consumed:

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 # CloudTrail began on this day: no log is older.
 FIRST_DAY = date(2013, 11, 13)
@@ -25,6 +26,14 @@ _EXPECTED = {
 _EXPECTED_OF = {"spark_memory": "write it as 3g or 3000m"}
 # What a database of the other kind calls itself.
 _OTHER_KIND = {"geo_city": ("asn",), "geo_asn": ("city", "country")}
+
+
+def _listed(value: object) -> object:
+    """Split paths as PATH does; free city data come as one file for IPv4 and one for IPv6."""
+    return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
+
+
+Databases = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_listed)]
 
 
 class SettingError(Exception):
@@ -44,15 +53,18 @@ class Settings(BaseSettings):
     )
     lake: str = Field(default="lake", min_length=1, description="Folder of the lake")
     reports: str | None = Field(default=None, description="Folder of the reports; <lake>/reports if not set")
-    geo_city: Path | None = Field(default=None, description="MMDB file with cities: GeoLite2-City, DB-IP city lite")
-    geo_asn: Path | None = Field(
-        default=None, description="MMDB file with autonomous systems: GeoLite2-ASN, DB-IP ASN lite"
+    geo_city: Databases = Field(
+        default=(), description=f"MMDB files with cities: GeoLite2-City, DB-IP city lite; `{os.pathsep}` between them"
+    )
+    geo_asn: Databases = Field(
+        default=(),
+        description=f"MMDB files with autonomous systems: GeoLite2-ASN, DB-IP ASN lite; `{os.pathsep}` between",
     )
     lookback_days: int = Field(
         default=3, ge=0, le=400, description="Days before the first one that are listed again for late objects"
     )
-    chunk_objects: int = Field(default=100_000, ge=1, description="Most objects that are read in one go")
-    chunk_megabytes: int = Field(default=192, ge=1, description="Most megabytes of objects that are read in one go")
+    chunk_objects: int = Field(default=400_000, ge=1, description="Most objects that are read in one go")
+    chunk_megabytes: int = Field(default=1024, ge=1, description="Most megabytes of objects that are read in one go")
     spark_master: str = Field(default="local[*]", description="Spark to run on: local[*], spark://…, sc://…")
     spark_memory: str = Field(default="3g", pattern=r"^[0-9]+[mg]$", description="Heap of a local Spark")
 
@@ -78,8 +90,8 @@ def load_settings(**given: object) -> Settings:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
         raise SettingError(_what_is_wrong(error)) from error
-    for name, path in (("geo_city", settings.geo_city), ("geo_asn", settings.geo_asn)):
-        if path is not None:
+    for name, paths in (("geo_city", settings.geo_city), ("geo_asn", settings.geo_asn)):
+        for path in paths:
             _is_database(name, path)
     return settings
 

@@ -5,6 +5,7 @@ Belongs here: reading one address out of GeoLite2, GeoIP2 or DB-IP. Does not: fe
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from math import isfinite
 from typing import Any, NamedTuple
@@ -36,15 +37,16 @@ class Locator:
     """A function from address to `Location` that can be sent to workers: each opens the databases itself, when first asked.
 
     Args:
-        city_path: a city or country database, GeoLite2's layout (`country.iso_code`) or flat keys (`country_code`).
-        asn_path: an autonomous system database. Without a path its part of the location is null.
+        city_paths: city or country databases, GeoLite2's layout (`country.iso_code`) or flat keys (`country_code`); the first
+            one that knows an address counts (free data come as one file for IPv4 and one for IPv6).
+        asn_paths: autonomous system databases. Without any, their part of the location is null.
     """
 
-    def __init__(self, city_path: str | None = None, asn_path: str | None = None) -> None:
-        self._paths = (city_path, asn_path)
+    def __init__(self, city_paths: Sequence[str] = (), asn_paths: Sequence[str] = ()) -> None:
+        self._paths = (tuple(city_paths), tuple(asn_paths))
         self._located: Any = None
 
-    def __reduce__(self) -> tuple[type[Locator], tuple[str | None, str | None]]:
+    def __reduce__(self) -> tuple[type[Locator], tuple[tuple[str, ...], tuple[str, ...]]]:
         return Locator, self._paths
 
     def __call__(self, address: str) -> Location:
@@ -54,8 +56,7 @@ class Locator:
             LocationDatabaseError: a database is missing or broken.
         """
         if self._located is None:
-            city_path, asn_path = self._paths
-            look_up_city, look_up_asn = _opened(city_path), _opened(asn_path)
+            look_up_city, look_up_asn = map(_opened, self._paths)
 
             def located(address: str) -> Location:
                 return _location(look_up_city(address), look_up_asn(address))
@@ -86,20 +87,21 @@ def _reader(path: str) -> maxminddb.Reader:
         raise LocationDatabaseError(f"{path} is not a readable location database (MMDB)") from error
 
 
-def _opened(path: str | None) -> Any:
-    """Return a function from address to the database's record, `{}` if it has none."""
-    if path is None:
-        return lambda _address: {}
-    reader = _reader(path)
+def _opened(paths: Sequence[str]) -> Callable[[str], dict[str, Any]]:
+    """Return a function from address to the record of the first database that has one, `{}` if none has."""
+    readers = [(path, _reader(path)) for path in paths]
 
     def look_up(address: str) -> dict[str, Any]:
-        try:
-            record = reader.get(address)
-        except ValueError:  # not an address, or IPv6 in a database of IPv4
-            return {}
-        except (maxminddb.InvalidDatabaseError, UnicodeDecodeError) as error:
-            raise LocationDatabaseError(f"{path}: broken location database: {error}") from error
-        return record if isinstance(record, dict) else {}
+        for path, reader in readers:
+            try:
+                record = reader.get(address)
+            except ValueError:  # not an address, or IPv6 in a database of IPv4
+                continue
+            except (maxminddb.InvalidDatabaseError, UnicodeDecodeError) as error:
+                raise LocationDatabaseError(f"{path}: broken location database: {error}") from error
+            if isinstance(record, dict) and record:
+                return record
+        return {}
 
     return look_up
 

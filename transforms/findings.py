@@ -18,7 +18,7 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from expectations.tables.bronze import GUARDDUTY_FINDINGS
-from transforms.cloudtrail.arrow import delivery_ddl, delivery_schema, record_batch
+from transforms.cloudtrail.arrow import delivery_schema, record_batch
 from transforms.cloudtrail.copies import Claims, Resolved, resolve
 from transforms.cloudtrail.deliveries import Delivery, Object, deliveries_of, rejection
 from transforms.cloudtrail.instants import DAY, instant
@@ -39,27 +39,17 @@ _MAPS = frozenset({"affectedResources", "behavior", "profiles"})  # their keys a
 _LABELS = ((9.0, "Critical"), (7.0, "High"), (4.0, "Medium"))
 
 
-def parse_objects(objects: DataFrame, read: Read, *, limit: int = LIMIT) -> DataFrame:
+def delivery_batches(objects: Iterable[Object], read: Read, limit: int = LIMIT) -> Iterator[pa.RecordBatch]:
     """Return one row per finding of the objects: JSON Lines, a JSON array, `{"Findings": […]}` or a finding alone, gzip or plain.
 
     Args:
-        objects: uri, etag, account_id (of the path; not used).
-        read: from uri to the object's bytes; an OSError rejects the object. Runs on workers.
+        objects: what to read; the account in the path is not used.
+        read: from uri to the object's bytes; an OSError rejects the object.
         limit: the largest object, in bytes unpacked.
 
     Returns:
         The columns of guardduty_findings, and `reason`, `sha256` and `excerpt` of what was rejected, as for CloudTrail.
     """
-
-    def parse(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        listed = (Object(**row) for batch in batches for row in batch.to_pylist())
-        return delivery_batches(listed, read, limit)
-
-    return objects.select(*Object._fields).mapInArrow(parse, delivery_ddl(GUARDDUTY_FINDINGS))
-
-
-def delivery_batches(objects: Iterable[Object], read: Read, limit: int = LIMIT) -> Iterator[pa.RecordBatch]:
-    """Return the rows of `parse_objects`, without Spark."""
     rows: list[tuple[Any, ...]] = []
     for source in objects:
         for delivery in deliveries_of(source, read, limit, findings_in):

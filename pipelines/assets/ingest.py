@@ -6,8 +6,10 @@ know; the next run reads them again and finds their rows there already.
 
 # No `from __future__ import annotations`: Dagster reads the annotation of `context` itself.
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import pyarrow as pa
@@ -22,8 +24,10 @@ from pipelines.night import ACCOUNTS_TAG, FIRST_DAY_TAG, Night, days_in
 from pipelines.partitions import PUBLISH_DAYS
 from pipelines.publish import CHECK, Candidate, Event, column_schema, publish, recorded
 from pipelines.sources.folder import CLOUDTRAIL, GUARDDUTY, SourceObject, list_objects, read_object
+from pipelines.staging import Batches, stage, staged_batches, staged_rows, staging_folder
 from transforms import cloudtrail
 from transforms import findings as guardduty
+from transforms.cloudtrail import delivery_ddl, parse_objects
 from transforms.enrichment import Locator
 
 _TABLES = (REJECTED_RECORDS, CLOUDTRAIL_EVENTS, GUARDDUTY_FINDINGS, INGEST_FILES)
@@ -33,15 +37,7 @@ _OBJECT = pa.schema(
         ("publish_date", pa.date32()),
     ]
 )
-_EXISTING = (
-    "event_id",
-    "recipient_account_id",
-    "event_date",
-    "body_sha256",
-    "source_uri",
-    "source_etag",
-    "record_index",
-)
+_TOLD = 20_000  # objects, after which a run says how far it is
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,7 @@ class _Source:
 
     name: str
     table: Table
-    parse: Callable[[DataFrame], DataFrame]
+    batches: Batches
     resolve: Callable[..., cloudtrail.Resolved]
     at: str
     existing: Callable[[DataFrame], DataFrame]
@@ -94,13 +90,12 @@ def ingest(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night]) ->
 
 
 def _sources(night: Night) -> list[_Source]:
-    locate = Locator(
-        str(night.settings.geo_city) if night.settings.geo_city else None,
-        str(night.settings.geo_asn) if night.settings.geo_asn else None,
-    )
+    locate = Locator(tuple(map(str, night.settings.geo_city)), tuple(map(str, night.settings.geo_asn)))
     lake = night.lake
 
     def known_events(deliveries: DataFrame) -> DataFrame:
+        if lake.version(CLOUDTRAIL_EVENTS) == 0:
+            return deliveries.where("false")  # a table without rows is not worth the time to look for them
         days = days_in(deliveries.where("reason IS NULL").select("event_date"))
         return lake.read_days(CLOUDTRAIL_EVENTS, days)
 
@@ -112,7 +107,7 @@ def _sources(night: Night) -> list[_Source]:
         _Source(
             CLOUDTRAIL,
             CLOUDTRAIL_EVENTS,
-            lambda objects: cloudtrail.parse_objects(objects, read_object, locate),
+            lambda objects: cloudtrail.delivery_batches(objects, read_object, locate),
             cloudtrail.resolve_copies,
             "event_at",
             known_events,
@@ -120,7 +115,7 @@ def _sources(night: Night) -> list[_Source]:
         _Source(
             GUARDDUTY,
             GUARDDUTY_FINDINGS,
-            lambda objects: guardduty.parse_objects(objects, read_object),
+            lambda objects: guardduty.delivery_batches(objects, read_object),
             guardduty.resolve_copies,
             "updated_at",
             known_findings,
@@ -164,34 +159,55 @@ def _known(night: Night, listed: list[SourceObject]) -> set[tuple[str, str]]:
 
 def _read_chunk(night: Night, source: _Source, chunk: list[SourceObject], batch_id: str) -> Iterator[Verdict]:
     """Read one lot and publish what it holds, the ledger last; stops at the first table whose contract breaks."""
-    spark = night.lake.spark
-    columns = {name: [getattr(each, name) for each in chunk] for name in _OBJECT.names}
-    objects = spark.createDataFrame(pa.table(columns, schema=_OBJECT))
-    # Neighbours in time go to the same task: it then writes few days, and a day lies in few files.
-    wanted = objects.where("skipped IS NULL").repartitionByRange(_tasks(chunk), "publish_date", "uri")
-    deliveries = source.parse(wanted).persist()
-    resolved = source.resolve(
-        deliveries,
-        source.existing(deliveries),
-        rejected=night.lake.read(REJECTED_RECORDS),
-        settle=lambda frame: frame.localCheckpoint(),
-    )
-    rejected = cloudtrail.rejects(deliveries).unionByName(resolved.rejects)
-    ledger = _ledger(cloudtrail.files(deliveries, wanted, source.at), objects, batch_id)
-    nothing = Consumed()
-    known = night.lake.read(REJECTED_RECORDS).select(*REJECTED_RECORDS.key)
-    steps: list[tuple[Table, Candidate]] = [
-        (REJECTED_RECORDS, Candidate(rejected.join(known, on=list(REJECTED_RECORDS.key), how="left_anti"))),
-        (source.table, Candidate(resolved.changed_events, by_key=True, is_persisted=True)),
-        (source.table, Candidate(resolved.new_events, is_persisted=True)),
-        (INGEST_FILES, Candidate(ledger)),
-    ]
-    for table, candidate in steps:
-        verdict = publish(night, table, candidate, nothing)
-        yield verdict
-        if not verdict.passed:
-            break
-    deliveries.unpersist()
+    objects = _frame(night, chunk)
+    with _deliveries(night, source, chunk) as (deliveries, folder):
+        resolved = source.resolve(
+            deliveries,
+            source.existing(deliveries),
+            rejected=night.lake.read(REJECTED_RECORDS),
+            settle=lambda frame: frame.localCheckpoint(),
+        )
+        rejected = cloudtrail.rejects(deliveries).unionByName(resolved.rejects)
+        ledger = _ledger(cloudtrail.files(deliveries, objects.where("skipped IS NULL"), source.at), objects, batch_id)
+        batches = staged_batches(folder, source.table, resolved.not_new) if folder else None
+        nothing = Consumed()
+        known = night.lake.read(REJECTED_RECORDS).select(*REJECTED_RECORDS.key)
+        steps: list[tuple[Table, Candidate]] = [
+            (REJECTED_RECORDS, Candidate(rejected.join(known, on=list(REJECTED_RECORDS.key), how="left_anti"))),
+            (source.table, Candidate(resolved.changed_events, by_key=True, is_persisted=True)),
+            (source.table, Candidate(resolved.new_events, is_persisted=True, batches=batches)),
+            (INGEST_FILES, Candidate(ledger)),
+        ]
+        for table, candidate in steps:
+            verdict = publish(night, table, candidate, nothing)
+            yield verdict
+            if not verdict.passed:
+                break
+
+
+@contextmanager
+def _deliveries(night: Night, source: _Source, chunk: list[SourceObject]) -> Iterator[tuple[DataFrame, Path | None]]:
+    """Read the objects, once, and keep what is in them while the caller looks at it; also say where, if it is in a folder."""
+    ddl = delivery_ddl(source.table)
+    wanted = [each for each in chunk if each.skipped is None]
+    if night.is_on_one_machine:
+        with staging_folder(night.settings.lake_uri) as folder:
+            for begin in range(0, len(wanted), _TOLD):
+                part = wanted[begin : begin + _TOLD]
+                stage(_frame(night, part).repartition(_tasks(part)), source.batches, folder)
+                night.progress.tell("ingest", f"{source.name}, {begin + len(part):,} of {len(wanted):,} objects read")
+            yield staged_rows(night.lake.spark, ddl, folder), folder
+    else:
+        # Neighbours in time go to the same task: it then writes few days, and a day lies in few files.
+        objects = _frame(night, wanted).repartitionByRange(_tasks(wanted), "publish_date", "uri")
+        kept = parse_objects(objects, source.batches, ddl).persist()
+        yield kept, None
+        kept.unpersist()
+
+
+def _frame(night: Night, objects: list[SourceObject]) -> DataFrame:
+    columns = {name: [getattr(each, name) for each in objects] for name in _OBJECT.names}
+    return night.lake.spark.createDataFrame(pa.table(columns, schema=_OBJECT))
 
 
 def _ledger(files: DataFrame, objects: DataFrame, batch_id: str) -> DataFrame:

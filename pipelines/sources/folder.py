@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from stat import S_ISDIR, S_ISLNK, S_ISREG
-from urllib.parse import quote, unquote_to_bytes, urlparse
+from urllib.parse import quote, unquote_to_bytes
 
 CLOUDTRAIL, GUARDDUTY = "cloudtrail", "guardduty"
 LAYOUTS = {
@@ -96,7 +96,8 @@ def read_object(uri: str) -> bytes:
     Raises:
         OSError: it is gone, or not readable.
     """
-    return Path(os.fsdecode(unquote_to_bytes(urlparse(uri).path))).read_bytes()
+    with open(unquote_to_bytes(uri.removeprefix("file://")), "rb", buffering=0) as file:
+        return file.read()
 
 
 def _nothing_like(folder: Path, wanted: str) -> str:

@@ -60,6 +60,6 @@ def settings_of(organisation: Path, lake: Path) -> Settings:
         cloudtrail=str(organisation / "logs" / "cloudtrail"),
         findings=str(organisation / "logs" / "guardduty"),
         lake=str(lake),
-        geo_city=organisation / "geo" / "city.mmdb",
-        geo_asn=organisation / "geo" / "asn.mmdb",
+        geo_city=(organisation / "geo" / "city.mmdb",),
+        geo_asn=(organisation / "geo" / "asn.mmdb",),
     )

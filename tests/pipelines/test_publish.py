@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from expectations.contract import Column, Table
-from expectations.suites import build_suite, validate
+from expectations.suites import NotEvaluatedError, build_suite, validate
 from pipelines.lake import Lake
 from pipelines.night import Night
 from pipelines.partitions import PUBLISH_DAYS
@@ -65,6 +65,13 @@ def test_validate__good_rows_pass(spark: SparkSession) -> None:
     verdict = validate(numbers(spark, (1, "odd"), (2, "even"), (2, None)), NUMBERS, 3)
     assert verdict.passed
     assert "is_positive" in verdict.checked
+
+
+def test_validate__an_expectation_that_cannot_be_evaluated_is_no_breach(spark: SparkSession) -> None:
+    table = Table(name="numbers", comment="Numbers.", key=("number",), columns=(NUMBERS.columns[0], NUMBERS.columns[1]))
+    rows = spark.range(1).selectExpr("id AS number", "CAST(raise_error('no more executors') AS string) AS kind")
+    with pytest.raises(NotEvaluatedError, match=r"(?s)numbers: it could not be checked whether.*no more executors"):
+        validate(rows, table, 1)
 
 
 def run(spark: SparkSession, folder: Path, *rows: tuple[int, str]) -> tuple[dg.ExecuteInProcessResult, Lake]:

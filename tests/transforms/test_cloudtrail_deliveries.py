@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from expectations.tables.bronze import CLOUDTRAIL_EVENTS
-from transforms.cloudtrail import files, parse_objects, rejects, resolve_copies
+from transforms.cloudtrail import delivery_batches, delivery_ddl, files, parse_objects, rejects, resolve_copies
 from transforms.enrichment import Location
 
 if TYPE_CHECKING:
@@ -59,7 +59,9 @@ def deliveries(objects: DataFrame) -> DataFrame:
     def locate(_address: str) -> Location:
         return Location("DE", "Berlin", 52.5, 13.4, 64500, "Example Net")
 
-    return parse_objects(objects, read, locate).localCheckpoint()
+    return parse_objects(
+        objects, lambda listed: delivery_batches(listed, read, locate), delivery_ddl(CLOUDTRAIL_EVENTS)
+    ).localCheckpoint()
 
 
 def test_parse_objects__has_the_columns_of_events(deliveries: DataFrame) -> None:

@@ -30,22 +30,29 @@ def database(path: Path, record: dict[str, Any], network: str = "203.0.113.0/24"
 
 @pytest.mark.parametrize("city", [GEOLITE2_CITY, FLAT_CITY], ids=["GeoLite2", "flat"])
 def test_locator__understands_both_layouts(tmp_path: Path, city: dict[str, Any]) -> None:
-    locate = Locator(database(tmp_path / "city.mmdb", city), database(tmp_path / "asn.mmdb", ASN))
+    locate = Locator([database(tmp_path / "city.mmdb", city)], [database(tmp_path / "asn.mmdb", ASN)])
     assert locate("203.0.113.7") == Location("DE", "Berlin", 52.5, 13.4, 64500, "Example Net")
 
 
 def test_locator__a_country_database_gives_the_country_only(tmp_path: Path) -> None:
-    assert Locator(database(tmp_path / "c.mmdb", {"country_code": "DE"}))("203.0.113.7") == Location(country_code="DE")
+    assert Locator([database(tmp_path / "c.mmdb", {"country_code": "DE"})])("203.0.113.7").country_code == "DE"
 
 
 @pytest.mark.parametrize("address", ["198.51.100.1", "2001:db8::1", "no address", "10.0.0.1", "fe80::1%eth0", ""])
 def test_locator__what_is_not_found_is_nowhere(tmp_path: Path, address: str) -> None:
-    assert Locator(database(tmp_path / "city.mmdb", GEOLITE2_CITY))(address) == NOWHERE
+    assert Locator([database(tmp_path / "city.mmdb", GEOLITE2_CITY)])(address) == NOWHERE
     assert Locator()(address) == NOWHERE
 
 
+def test_locator__asks_one_database_after_the_other(tmp_path: Path) -> None:
+    ipv4 = database(tmp_path / "ipv4.mmdb", FLAT_CITY)
+    ipv6 = database(tmp_path / "ipv6.mmdb", FLAT_CITY | {"city": "Bonn"}, "2001:db8::/32")
+    locate = Locator([ipv4, ipv6])
+    assert [locate(address).city for address in ("203.0.113.7", "2001:db8::1", "192.0.2.1")] == ["Berlin", "Bonn", None]
+
+
 def test_locator__travels_to_workers_even_after_use(tmp_path: Path) -> None:
-    locate = Locator(database(tmp_path / "city.mmdb", GEOLITE2_CITY))
+    locate = Locator([database(tmp_path / "city.mmdb", GEOLITE2_CITY)])
     locate("203.0.113.7")
     assert pickle.loads(pickle.dumps(locate))("203.0.113.7").city == "Berlin"
 
@@ -54,6 +61,6 @@ def test_locator__names_a_broken_database(tmp_path: Path) -> None:
     broken = tmp_path / "broken.mmdb"
     broken.write_bytes(b"not a database" * 100)
     with pytest.raises(LocationDatabaseError, match=r"broken\.mmdb"):
-        Locator(str(broken))("203.0.113.7")
+        Locator([str(broken)])("203.0.113.7")
     with pytest.raises(LocationDatabaseError, match=r"absent\.mmdb"):
-        Locator(None, str(tmp_path / "absent.mmdb"))("203.0.113.7")
+        Locator([], [str(tmp_path / "absent.mmdb")])("203.0.113.7")

@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from expectations.tables import GUARDDUTY_FINDINGS
 from transforms import findings
+from transforms.cloudtrail import delivery_ddl, parse_objects
 from transforms.cloudtrail.deliveries import Object
 
 if TYPE_CHECKING:
@@ -179,7 +181,8 @@ def test_parse_and_resolve__the_same_version_twice_is_one_finding(spark: SparkSe
         "b": orjson.dumps([finding(), finding(updatedAt="2026-05-02T00:00:00Z"), finding(severity=8)]),
     }
     objects = spark.createDataFrame([(uri, "v1", None) for uri in blobs], "uri string, etag string, account_id string")
-    deliveries = findings.parse_objects(objects, blobs.__getitem__)
+    ddl = delivery_ddl(GUARDDUTY_FINDINGS)
+    deliveries = parse_objects(objects, lambda listed: findings.delivery_batches(listed, blobs.__getitem__), ddl)
     resolved = findings.resolve_copies(deliveries, deliveries.where("false"))
     new = resolved.new_events.select("updated_date").collect()
     assert sorted(row.updated_date for row in new) == [date(2026, 5, 1), date(2026, 5, 2)]

@@ -3,7 +3,17 @@
 Belongs here: what a record means and which of its copies stands. Does not: listing and opening objects, and writing tables.
 """
 
+from transforms.cloudtrail.arrow import delivery_ddl
 from transforms.cloudtrail.copies import Resolved, only_callers_copies, resolve_copies
-from transforms.cloudtrail.deliveries import files, parse_objects, rejects
+from transforms.cloudtrail.deliveries import delivery_batches, files, parse_objects, rejects
 
-__all__ = ["Resolved", "files", "only_callers_copies", "parse_objects", "rejects", "resolve_copies"]
+__all__ = [
+    "Resolved",
+    "delivery_batches",
+    "delivery_ddl",
+    "files",
+    "only_callers_copies",
+    "parse_objects",
+    "rejects",
+    "resolve_copies",
+]

@@ -37,11 +37,15 @@ _BLOCK_BITS = 10  # 1024 records of an object per list, so that looking one up s
 
 
 class Resolved(NamedTuple):
-    """What deliveries change. The three frames are lazy; `changed_events` replaces stored rows by their key."""
+    """What deliveries change. The frames are lazy; `changed_events` replaces stored rows by their key.
+
+    `not_new` is the provenance (source_uri, source_etag, record_index) of the good deliveries that are not in `new_events`.
+    """
 
     new_events: DataFrame
     changed_events: DataFrame
     rejects: DataFrame
+    not_new: DataFrame
 
 
 class Claims(NamedTuple):
@@ -91,6 +95,7 @@ def resolve(
         new_events=table.conform(_matching(good, displaced, how="left_anti")),
         changed_events=table.conform(_matching(good, settled.where(displaces), how="left_semi")),
         rejects=_rejected_claims(settled, reason, rejected),
+        not_new=displaced.select(*_SOURCE),
     )
 
 

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from pyspark.sql import functions as F
 
 from expectations.tables.bronze import CLOUDTRAIL_EVENTS, REJECTED_RECORDS
-from transforms.cloudtrail.arrow import delivery_ddl, delivery_schema, record_batch
+from transforms.cloudtrail.arrow import delivery_schema, record_batch
 from transforms.cloudtrail.objects import LIMIT, BrokenLine, Read, UnreadableError, documents, unpacked
 from transforms.cloudtrail.records import FIELDS, event_row, place_finder
 from transforms.cloudtrail.scrubbing import SUSPICIOUS, excerpt, scrubbed, scrubbed_text
@@ -55,32 +55,36 @@ class Delivery(NamedTuple):
 
 
 def parse_objects(
-    objects: DataFrame, read: Read, locate: Callable[[str], Location], *, limit: int = LIMIT
+    objects: DataFrame, batches: Callable[[Iterable[Object]], Iterator[pa.RecordBatch]], ddl: str
 ) -> DataFrame:
-    """Return one row per record of the objects.
+    """Return the rows of the objects, read by Spark's workers; of any source.
 
     Args:
         objects: uri, etag, account_id (of the path; null if it names none).
-        read: from uri to the object's bytes, as they lie there; an OSError rejects the object.
-        locate: from address to `Location`. Both run on workers.
-        limit: the largest object, in bytes unpacked.
-
-    Returns:
-        The columns of cloudtrail_events, and `reason`, `sha256` and `excerpt`, which are null for an event. A rejected record has
-        only these and its source_uri, source_etag and record_index; a rejected object is one row with record_index -1.
+        batches: `delivery_batches`, with its arguments but the first.
+        ddl: `delivery_ddl` of the source's table.
     """
 
-    def parse(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        listed = (Object(**row) for batch in batches for row in batch.to_pylist())
-        return delivery_batches(listed, read, locate, limit)
+    def parse(listed: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return batches(Object(**row) for batch in listed for row in batch.to_pylist())
 
-    return objects.select(*Object._fields).mapInArrow(parse, delivery_ddl(CLOUDTRAIL_EVENTS))
+    return objects.select(*Object._fields).mapInArrow(parse, ddl)
 
 
 def delivery_batches(
     objects: Iterable[Object], read: Read, locate: Callable[[str], Location], limit: int = LIMIT
 ) -> Iterator[pa.RecordBatch]:
-    """Return the rows of `parse_objects`, without Spark.
+    """Return one row per record of the objects.
+
+    Args:
+        objects: what to read.
+        read: from uri to the object's bytes, as they lie there; an OSError rejects the object.
+        locate: from address to `Location`.
+        limit: the largest object, in bytes unpacked.
+
+    Returns:
+        The columns of cloudtrail_events, and `reason`, `sha256` and `excerpt`, which are null for an event. A rejected record has
+        only these and its source_uri, source_etag and record_index; a rejected object is one row with record_index -1.
 
     Meanwhile Python looks for no reference cycles: records have none, and looking through them takes half the time of reading them.
     """

@@ -111,20 +111,28 @@ def scrubbed(value: Any) -> Any:
 
 
 def _scrubbed_object(value: dict[str, Any]) -> dict[str, Any]:
+    """Scrub an object: most of the time of a record that may hold a secret, so that what was asked before is remembered."""
     clean: dict[str, Any] = {}
+    names_a_secret = False  # in a pair like `{"name": "DB_PASSWORD", "value": "…"}`
     for key, item in value.items():
-        is_hidden = _is_secret(key) and _is_worth_hiding(item)
-        clean[_scrubbed_short(key)] = REMOVED if is_hidden else scrubbed(item)
-    if _names_a_secret(value):
+        shown, is_secret, is_name = _key(key)
+        if is_secret and _is_worth_hiding(item):
+            clean[shown] = REMOVED
+        elif type(item) is str:
+            clean[shown] = _remembered(item) if len(item) < _SHORT else _scrubbed_string(item)
+            names_a_secret |= is_name and _is_secret(item)
+        else:
+            clean[shown] = scrubbed(item)
+    if names_a_secret:
         hidden = [key for key, item in clean.items() if key.lower() in _VALUES and _is_worth_hiding(item)]
         clean |= dict.fromkeys(hidden, REMOVED)
     return clean
 
 
-def _names_a_secret(value: dict[str, Any]) -> bool:
-    """Whether it is a pair like `{"name": "DB_PASSWORD", "value": "…"}`."""
-    names = [item for key, item in value.items() if key in _NAMES and isinstance(item, str)]
-    return any(_is_secret(name) for name in names)
+@lru_cache(maxsize=65_536)
+def _key(key: str) -> tuple[str, bool, bool]:
+    """Return a key as it is shown, whether it is a secret's, and whether its value is the name in a pair of name and value."""
+    return scrubbed_text(key), _is_secret(key), key in _NAMES
 
 
 def _is_worth_hiding(item: Any) -> bool:
@@ -193,6 +201,7 @@ def _assigns_a_secret(name: str, sign: str) -> bool:
 
 
 _scrubbed_short = lru_cache(maxsize=65_536)(scrubbed_text)  # names and ARNs come again and again
+_remembered = lru_cache(maxsize=65_536)(_scrubbed_string)
 
 
 @lru_cache(maxsize=65_536)

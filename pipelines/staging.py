@@ -1,0 +1,125 @@
+"""Rows that Python workers have read, kept where Spark can look at them several times.
+
+On one machine the workers write Parquet files beside the lake, Spark reads those, and delta-rs writes them to the lake: that
+takes a fifth of the time of handing every row over to the JVM, keeping it there and writing it from there, and no memory. A
+cluster has no folder in common: there Spark keeps and writes the rows.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from transforms.cloudtrail.arrow import delivery_schema
+from transforms.cloudtrail.deliveries import Object
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from expectations.contract import Table
+
+Batches = Callable[[Iterable[Object]], Iterator[pa.RecordBatch]]
+
+_FOLDER = "_staging"  # Delta and Spark leave names with an underscore alone
+_BATCHES = 16  # that become one row group
+_ROWS = 65_536  # of a batch that is read again
+_SOURCE = ("source_uri", "source_etag", "record_index")
+_LEFT_BEHIND = 86_400  # seconds after which a folder belongs to a run that was killed
+
+
+@contextmanager
+def staging_folder(lake: str) -> Iterator[Path]:
+    """Make a folder beside the tables of a local lake, for as long as the caller works with it."""
+    parent = Path(lake, _FOLDER)
+    folder = parent / uuid4().hex
+    folder.mkdir(parents=True)
+    for other in parent.iterdir():
+        if time.time() - other.stat().st_mtime > _LEFT_BEHIND:
+            shutil.rmtree(other, ignore_errors=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def stage(objects: DataFrame, batches: Batches, folder: Path) -> None:
+    """Read the objects now, into Parquet files.
+
+    Args:
+        objects: uri, etag, account_id.
+        batches: from objects to rows, on a worker.
+        folder: where the files go: on a disk that workers and driver share.
+    """
+
+    def write(listed: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        rows = batches(Object(**row) for batch in listed for row in batch.to_pylist())
+        name = uuid4().hex
+        if _write_file(folder / name, rows):
+            (folder / name).rename(folder / f"{name}.parquet")  # what a task has left that failed has another name
+        yield from ()
+
+    objects.select(*Object._fields).mapInArrow(write, "nothing string").collect()
+
+
+def staged_rows(spark: SparkSession, ddl: str, folder: Path) -> DataFrame:
+    """Return the rows in the folder's files, whose schema is `ddl`."""
+    files = [f"file://{quote(str(file))}" for file in _files(folder)]
+    return spark.read.schema(ddl).parquet(*files) if files else spark.createDataFrame([], ddl)
+
+
+def staged_batches(folder: Path, table: Table, without: DataFrame) -> Callable[[Sequence[str]], pa.RecordBatchReader]:
+    """Return a function from columns of `table` to the rows that were not rejected, as Arrow batches.
+
+    Args:
+        folder: their files.
+        table: what they are rows of.
+        without: source_uri, source_etag and record_index of rows that are left out (at most as many as there are rows).
+    """
+    left_out = _key(without.select(*_SOURCE).toArrow())
+
+    def read(columns: Sequence[str]) -> pa.RecordBatchReader:
+        schema = pa.schema([delivery_schema(table).field(name) for name in columns])
+        return pa.RecordBatchReader.from_batches(schema, batches(list(columns)))
+
+    def batches(columns: list[str]) -> Iterator[pa.RecordBatch]:
+        needed = list({*columns, *_SOURCE, "reason"})
+        for file in _files(folder):
+            for batch in pq.ParquetFile(file).iter_batches(_ROWS, columns=needed):
+                is_kept = pc.and_(pc.is_null(batch["reason"]), pc.invert(pc.is_in(_key(batch), value_set=left_out)))
+                yield batch.filter(is_kept).select(columns)
+
+    return read
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.parquet"))
+
+
+def _key(rows: pa.Table | pa.RecordBatch) -> pa.Array:
+    """Return what tells the rows apart: address, version and place of each in its object."""
+    uri, etag, index = (rows[name] for name in _SOURCE)
+    joined = pc.binary_join_element_wise(uri, etag, pc.cast(index, pa.string()), "\n")
+    return joined.combine_chunks() if isinstance(joined, pa.ChunkedArray) else joined
+
+
+def _write_file(file: Path, rows: Iterator[pa.RecordBatch]) -> bool:
+    """Write rows, if there are any, a row group at a time."""
+    group = list(islice(rows, _BATCHES))
+    if not group:
+        return False
+    with pq.ParquetWriter(file, group[0].schema, compression="snappy", write_statistics=False) as writer:
+        while group:
+            writer.write_table(pa.Table.from_batches(group))
+            group = list(islice(rows, _BATCHES))
+    return True
