@@ -17,10 +17,12 @@ from expectations.tables import TABLES
 from pipelines.lake import Consumed, Lake
 from pipelines.progress import Progress, Silent
 from pipelines.settings import Settings
-from pipelines.spark import spark_session
+from pipelines.spark import COMPILED, INTERPRETED, spark_session
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+
+_LARGE = 64 << 20  # bytes, of gzip: some 300,000 events
 
 ACCOUNTS_TAG = "rolescope/accounts"
 """Tag of a run that ingests the objects of some accounts only: their numbers, with commas between."""
@@ -35,6 +37,8 @@ class Night:
 
     settings: Settings
     progress: Progress = field(default_factory=Silent)
+    bytes_read: int = 0
+    """Size of the objects that this run has ingested: how much there is to do."""
 
     _opening: Lock = field(default_factory=Lock, repr=False)
     _lake: Lake | None = field(default=None, repr=False)
@@ -63,9 +67,24 @@ class Night:
             Thread(target=begin, daemon=True).start()
 
     @property
+    def is_large(self) -> bool:
+        """Whether the run has brought so much that its queries are worth compiling."""
+        return self.bytes_read > _LARGE
+
+    @property
     def is_on_one_machine(self) -> bool:
         """Whether Spark's workers and the lake are here, so that they have a folder in common."""
         return self.lake.is_local and self.settings.spark_master.startswith("local")
+
+    def compile_queries(self, *, wanted: bool) -> None:
+        """Have a local Spark compile its queries, or interpret them.
+
+        A night has hundreds of queries, each another one: with few rows compiling them takes longer than running them, with
+        many it pays (a million events: a fifth of the time). A cluster keeps its own setting.
+        """
+        if self.settings.spark_master.startswith("local"):
+            for key, value in (INTERPRETED | COMPILED if wanted else INTERPRETED).items():
+                self.lake.spark.conf.set(key, value)
 
     # -- what changed ------------------------------------------------------------------------------------------------
 

@@ -49,12 +49,17 @@ class Candidate:
 
 
 def table_asset(
-    *tables: Table, upstream: Sequence[Table], partitions: dg.PartitionsDefinition[str], description: str | None = None
+    *tables: Table,
+    upstream: Sequence[Table],
+    partitions: dg.PartitionsDefinition[str],
+    description: str | None = None,
+    is_intricate: bool = False,
 ) -> Callable[[Callable[[Night], Made | None]], dg.AssetsDefinition]:
     """Make a function into the asset (or assets) of a stage.
 
     The function gets the `Night` and returns a candidate per table, by name, or None where nothing is new. Tables are
-    published in the order given; the last one's commit is the one that says what the stage has consumed.
+    published in the order given; the last one's commit is the one that says what the stage has consumed. An intricate stage
+    asks much of few rows: its queries are not compiled, however much the night has brought.
     """
 
     def decorate(make: Callable[[Night], Made | None]) -> dg.AssetsDefinition:
@@ -81,7 +86,10 @@ def table_asset(
         )
         def stage(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night]) -> Iterator[Event]:
             versions = night.versions(upstream)
-            made = make(night) if night.has_news(tables[-1], upstream) else None
+            made = None
+            if night.has_news(tables[-1], upstream):
+                night.compile_queries(wanted=night.is_large and not is_intricate)
+                made = make(night)
             for table in tables:
                 if made is None:
                     night.progress.finished(table.name, "up to date")

@@ -46,6 +46,11 @@ _ALWAYS = {
 }
 
 
+# Whether queries become Java code: SQL settings, which a run may change.
+INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
+
+
 class JavaMissingError(Exception):
     """There is no Java that Spark can run on."""
 
@@ -101,7 +106,7 @@ def spark_session(master: str = "local[*]", *, memory: str = "3g", extra: dict[s
     os.environ["JAVA_HOME"] = str(java_home())
     os.environ["PYSPARK_PYTHON"] = sys.executable  # else workers run whatever `python3` is
     builder = SparkSession.builder.appName("rolescope").master(master)
-    settings = _ALWAYS | _LOCAL | {"spark.driver.memory": memory} | (extra or {})
+    settings = _ALWAYS | _LOCAL | INTERPRETED | {"spark.driver.memory": memory} | (extra or {})
     for key, value in settings.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()

@@ -7,6 +7,7 @@ cluster has no folder in common: there Spark keeps and writes the rows.
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,7 +15,6 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 from uuid import uuid4
 
 import pyarrow as pa
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 Batches = Callable[[Iterable[Object]], Iterator[pa.RecordBatch]]
 
 _FOLDER = "_staging"  # Delta and Spark leave names with an underscore alone
+_GLOB = re.compile(r"[][{}*?\\]")  # in a path that Spark is to read as it is
 _BATCHES = 16  # that become one row group
 _ROWS = 65_536  # of a batch that is read again
 _SOURCE = ("source_uri", "source_etag", "record_index")
@@ -74,7 +75,7 @@ def stage(objects: DataFrame, batches: Batches, folder: Path) -> None:
 
 def staged_rows(spark: SparkSession, ddl: str, folder: Path) -> DataFrame:
     """Return the rows in the folder's files, whose schema is `ddl`."""
-    files = [f"file://{quote(str(file))}" for file in _files(folder)]
+    files = [_GLOB.sub(r"\\\g<0>", f"file://{file.absolute()}") for file in _files(folder)]
     return spark.read.schema(ddl).parquet(*files) if files else spark.createDataFrame([], ddl)
 
 

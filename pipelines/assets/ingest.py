@@ -81,6 +81,8 @@ def ingest(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night]) ->
     verdicts = {table.name: Verdict(table.name, 0, (), ()) for table in _TABLES}
     for source in _sources(night):
         for chunk in _chunks(night, source.name, first, last, accounts):
+            night.bytes_read += sum(each.size for each in chunk if each.skipped is None)
+            night.compile_queries(wanted=night.is_large)
             night.progress.tell("ingest", _extent(source.name, chunk))
             for verdict in _read_chunk(night, source, chunk, context.run.run_id):
                 verdicts[verdict.table] = _added(verdicts[verdict.table], verdict)

@@ -54,6 +54,7 @@ _LINKS = 20
         INGEST_FILES,
     ],
     partitions=PUBLISH_DAYS,
+    is_intricate=True,
 )
 def investigations(night: Night) -> Made:
     """Findings that logs which came since may say something new about, and all that stand near a finding that changed."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import dagster as dg
 import pytest
+from deltalake import DeltaTable
 
 from expectations.tables import (
     CHAIN_EDGES,
     CLOUDTRAIL_EVENTS,
     CREDENTIAL_SESSIONS,
+    GUARDDUTY_FINDINGS,
     INGEST_FILES,
     INVESTIGATIONS,
     PRINCIPAL_BASELINES,
@@ -22,8 +26,9 @@ from expectations.tables import (
     TABLES,
 )
 from pipelines import publish
+from pipelines.assets.ingest import ingest
 from pipelines.lake import Lake
-from pipelines.night import Night
+from pipelines.night import FIRST_DAY_TAG, Night
 from pipelines.run import run_nightly
 from tests.pipelines.conftest import FIRST, LAST, Ran, settings_of
 
@@ -134,6 +139,31 @@ def test_nightly__days_in_another_order_and_a_kill_after_every_commit_give_the_s
 
     other = Lake(settings.lake_uri, lambda: spark)
     assert {table.name: _differences(ran.lake, other, table) for table in TABLES} == {table.name: 0 for table in TABLES}
+
+
+def test_ingest__on_a_cluster_gives_the_same_events(
+    ran: Ran, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There Spark keeps what its workers read, and writes it: no folder is shared, and delta-rs does nothing."""
+    monkeypatch.setattr(Night, "is_on_one_machine", False)
+    night = Night(settings_of(ran.organisation, tmp_path / "lake"))
+    with dg.DagsterInstance.ephemeral() as instance:
+        tags = {FIRST_DAY_TAG: FIRST.isoformat()}
+        dg.materialize(
+            [ingest], partition_key=LAST.isoformat(), tags=tags, resources={"night": night}, instance=instance
+        )
+    other = Lake(night.settings.lake_uri, lambda: spark)
+    for table in (CLOUDTRAIL_EVENTS, GUARDDUTY_FINDINGS, INGEST_FILES, REJECTED_RECORDS):
+        assert _differences(ran.lake, other, table) == 0
+    assert _writers(other, CLOUDTRAIL_EVENTS) == {"Apache-Spark"}
+    assert _writers(ran.lake, CLOUDTRAIL_EVENTS) == {"delta-rs"}
+
+
+def _writers(lake: Lake, table: Table) -> set[str]:
+    history = DeltaTable(lake.path(table)).history()
+    return {
+        re.split("[:/]", commit["engineInfo"])[0] for commit in history if commit["operation"] in {"WRITE", "MERGE"}
+    }
 
 
 class KilledError(Exception):
