@@ -24,7 +24,7 @@ from benchmarks.measure import Measured, measured
 from benchmarks.organisation import Parameters, generate
 
 GIB = 1 << 30
-out = Console(highlight=False, soft_wrap=True)
+out = Console(highlight=False, width=140)
 
 
 @dataclass(frozen=True)
