@@ -210,6 +210,11 @@ class Lake:
         self.ensure(table)
         return self.state(table)[1]
 
+    def row_count(self, table: Table) -> int:
+        """Return how many rows the table has: its log knows, no row is read."""
+        self.ensure(table)
+        return DeltaTable(self.path(table)).count() if self.is_local else self.read(table).count()
+
     # -- writing: one commit each, that says what it consumed ----------------------------------------------------------
 
     def append(self, table: Table, rows: DataFrame, consumed: Consumed) -> None:

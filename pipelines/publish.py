@@ -93,11 +93,11 @@ def table_asset(
             for table in tables:
                 if made is None:
                     night.progress.finished(table.name, "up to date")
-                    yield from recorded(night, Verdict(table.name, 0, (), ()))
+                    yield from recorded(night, table, Verdict(table.name, 0, (), ()))
                 else:
                     candidate = made[table.name]
                     verdict = publish(night, table, candidate, Consumed(versions, candidate.facts))
-                    yield from recorded(night, verdict)
+                    yield from recorded(night, table, verdict)
                     night.progress.finished(table.name, _extent(candidate, verdict.row_count))
             context.log.info(f"{make.__name__}: done")
 
@@ -125,7 +125,7 @@ def clustered(rows: DataFrame, table: Table, candidate: Candidate) -> DataFrame:
     return rows.hint("rebalance", F.col(table.partitioned_by))
 
 
-def recorded(night: Night, verdict: Verdict) -> Iterator[Event]:
+def recorded(night: Night, table: Table, verdict: Verdict) -> Iterator[Event]:
     """Yield what Dagster records of a verdict.
 
     Raises:
@@ -138,7 +138,11 @@ def recorded(night: Night, verdict: Verdict) -> Iterator[Event]:
         )
     yield dg.MaterializeResult(
         asset_key=verdict.table,
-        metadata={"rows written": verdict.row_count, "dagster/uri": f"{night.settings.lake_uri}/{verdict.table}"},
+        metadata={
+            "rows written": verdict.row_count,
+            "dagster/row_count": night.lake.row_count(table),
+            "dagster/uri": f"{night.settings.lake_uri}/{verdict.table}",
+        },
     )
 
 

@@ -88,7 +88,7 @@ def ingest(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night]) ->
                 verdicts[verdict.table] = _added(verdicts[verdict.table], verdict)
     for table in _TABLES:
         night.progress.finished(table.name, f"{verdicts[table.name].row_count:>10,} rows")
-        yield from recorded(night, verdicts[table.name])
+        yield from recorded(night, table, verdicts[table.name])
 
 
 def _sources(night: Night) -> list[_Source]:

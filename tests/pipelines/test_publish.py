@@ -107,6 +107,8 @@ def test_table_asset__what_breaks_its_contract_is_not_published_and_stops_what_i
 ) -> None:
     good, lake = run(spark, tmp_path, (1, "odd"), (2, "even"))
     assert good.success
+    [told] = [each.metadata for each in good.asset_materializations_for_node("number_stage")]
+    assert told["dagster/row_count"].value == told["rows written"].value == 2
     bad, lake = run(spark, tmp_path, (-1, "odd"), (4, "even"))
     assert not bad.success
     assert {event.step_key for event in bad.get_step_failure_events()} == {"number_stage"}
