@@ -210,6 +210,13 @@ class Lake:
         self.ensure(table)
         return self.state(table)[1]
 
+    def table_id(self, table: Table) -> str:
+        """Return what Delta calls the table: another one when the lake was removed and made anew, with versions from 0."""
+        self.ensure(table)
+        if self.is_local:
+            return str(DeltaTable(self.path(table)).metadata().id)
+        return str(self.spark.sql(f"DESCRIBE DETAIL {self._identifier(table)}").collect()[0]["id"])
+
     def row_count(self, table: Table) -> int:
         """Return how many rows the table has: its log knows, no row is read."""
         self.ensure(table)

@@ -100,10 +100,11 @@ def reports(night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult[Non
     folder = night.settings.report_folder
     lake = night.lake
     version = lake.version(INVESTIGATIONS)
-    since = consumed_version(folder, lake.uri)
+    table_id = lake.table_id(INVESTIGATIONS)
+    since = consumed_version(folder, table_id)
     changed = _changed_since(lake, since) if since < version else ()
     pages = write_reports((row.asDict() for row in changed), folder)
-    remember_version(folder, lake.uri, version)
+    remember_version(folder, table_id, version)
     night.progress.finished("reports", f"{len(pages):>10,} pages in {folder}")
     links = [f"- [{page.stem}]({page.resolve().as_uri()})" for page in pages[:_LINKS]]
     more = [f"- {len(pages) - _LINKS:,} more in the index"] if len(pages) > _LINKS else []

@@ -45,18 +45,18 @@ def write_index(folder: Path) -> Path:
     return folder / "index.html"
 
 
-def consumed_version(folder: Path, lake_uri: str) -> int:
+def consumed_version(folder: Path, table_id: str) -> int:
     """Return the version of the table investigations that the folder's reports were made from; -1 if it has none of this lake."""
     try:
         told = json.loads((folder / _STATE).read_text(encoding="utf-8"))
-        return int(told["investigations"]) if told["lake"] == lake_uri else -1
+        return int(told["investigations"]) if told["table"] == table_id else -1
     except (OSError, ValueError, KeyError, TypeError):
         return -1
 
 
-def remember_version(folder: Path, lake_uri: str, version: int) -> None:
+def remember_version(folder: Path, table_id: str, version: int) -> None:
     """Say which version the reports of the folder were made from, once they are all written."""
-    _write(folder / _STATE, json.dumps({"lake": lake_uri, "investigations": version}))
+    _write(folder / _STATE, json.dumps({"table": table_id, "investigations": version}))
 
 
 def _entry(path: Path) -> dict[str, Any] | None:

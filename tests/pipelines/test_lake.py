@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,3 +110,18 @@ def test_times_condition__joins_days_that_follow_each_other() -> None:
 
 def test_consumed__of_a_commit_that_is_not_ours_is_nothing() -> None:
     assert Consumed.from_json("{}") == Consumed.from_json(None) == Consumed.from_json("no JSON") == Consumed()
+
+
+def test_table_id__is_another_one_when_the_lake_was_made_anew(lake: Lake) -> None:
+    """What is remembered of a table elsewhere (the reports' version) must not be taken for one of the new table."""
+    first = lake.table_id(VISITS)
+    again = Lake(lake.uri, lambda: lake.spark)
+    assert again.table_id(VISITS) == first
+    assert first == lake.spark.sql(f"DESCRIBE DETAIL {lake._identifier(VISITS)}").collect()[0]["id"]
+    shutil.rmtree(lake.path(VISITS))
+    assert Lake(lake.uri, lambda: lake.spark).table_id(VISITS) != first
+
+
+def test_row_count__is_known_by_the_log(lake: Lake) -> None:
+    lake.append(VISITS, visits(lake, ("ann", MAY[0], 1), ("bob", None, 2)), Consumed())
+    assert lake.row_count(VISITS) == 2

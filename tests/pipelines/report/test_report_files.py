@@ -55,3 +55,10 @@ def test_write_reports__a_failure_leaves_the_old_page_and_no_debris(tmp_path, mo
 def test_write_reports__the_same_document_makes_the_same_bytes(tmp_path):
     [one], [two] = write_reports([investigation()], tmp_path / "a"), write_reports([investigation()], tmp_path / "b")
     assert one.read_bytes() == two.read_bytes()
+
+
+def test_consumed_version__is_that_of_the_same_table_only(tmp_path):
+    assert report_files.consumed_version(tmp_path, "table-1") == -1
+    report_files.remember_version(tmp_path, "table-1", 7)
+    assert report_files.consumed_version(tmp_path, "table-1") == 7
+    assert report_files.consumed_version(tmp_path, "table-2") == -1, "the lake was made anew: all its reports are new"
