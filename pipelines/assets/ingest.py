@@ -163,19 +163,21 @@ def _read_chunk(night: Night, source: _Source, chunk: list[SourceObject], batch_
     """Read one lot and publish what it holds, the ledger last; stops at the first table whose contract breaks."""
     objects = _frame(night, chunk)
     with _deliveries(night, source, chunk) as (deliveries, folder):
+        before = night.lake.read(REJECTED_RECORDS) if night.lake.version(REJECTED_RECORDS) else None
         resolved = source.resolve(
             deliveries,
             source.existing(deliveries),
-            rejected=night.lake.read(REJECTED_RECORDS),
+            rejected=before,
             settle=lambda frame: frame.localCheckpoint(),
         )
         rejected = cloudtrail.rejects(deliveries).unionByName(resolved.rejects)
-        ledger = _ledger(cloudtrail.files(deliveries, objects.where("skipped IS NULL"), source.at), objects, batch_id)
+        ledger = _ledger(cloudtrail.files(deliveries, objects, source.at), batch_id)
         batches = staged_batches(folder, source.table, resolved.not_new) if folder else None
         nothing = Consumed()
-        known = night.lake.read(REJECTED_RECORDS).select(*REJECTED_RECORDS.key)
+        if before is not None:
+            rejected = rejected.join(before, on=list(REJECTED_RECORDS.key), how="left_anti")
         steps: list[tuple[Table, Candidate]] = [
-            (REJECTED_RECORDS, Candidate(rejected.join(known, on=list(REJECTED_RECORDS.key), how="left_anti"))),
+            (REJECTED_RECORDS, Candidate(rejected)),
             (source.table, Candidate(resolved.changed_events, by_key=True, is_persisted=True)),
             (source.table, Candidate(resolved.new_events, is_persisted=True, batches=batches)),
             (INGEST_FILES, Candidate(ledger)),
@@ -212,19 +214,10 @@ def _frame(night: Night, objects: list[SourceObject]) -> DataFrame:
     return night.lake.spark.createDataFrame(pa.table(columns, schema=_OBJECT))
 
 
-def _ledger(files: DataFrame, objects: DataFrame, batch_id: str) -> DataFrame:
+def _ledger(files: DataFrame, batch_id: str) -> DataFrame:
     """Return INGEST_FILES rows: what was read, and what was left alone because it is not for us."""
-    no_records = {"record_count": F.lit(0).cast("bigint"), "rejected_count": F.lit(0).cast("bigint")}
-    no_times = {name: F.lit(None).cast("timestamp") for name in ("min_event_at", "max_event_at")}
-    skipped = (
-        objects.where("skipped IS NOT NULL")
-        .select("uri", "etag", F.lit("skipped").alias("status"), F.col("skipped").alias("reason"))
-        .withColumns({**no_records, **no_times})
-    )
-    of_path = objects.select("uri", "etag", "source", "account_id", "region", "publish_date")
     of_run = {"batch_id": F.lit(batch_id), "ingested_at": F.lit(datetime.now(UTC)).cast("timestamp")}
-    ledger = files.unionByName(skipped).join(of_path, on=["uri", "etag"], how="inner").withColumns(of_run)
-    return ledger.select(*INGEST_FILES.column_names)
+    return files.withColumns(of_run).select(*INGEST_FILES.column_names)
 
 
 def _tasks(chunk: list[SourceObject]) -> int:

@@ -55,6 +55,13 @@ def test_validate__every_expectation_can_fail(spark: SparkSession, rows: list[An
     assert validate(numbers(spark, *rows), NUMBERS, len(rows)).failures == (failure,)
 
 
+def test_validate__a_null_is_a_value_of_a_key_in_its_place(spark: SparkSession) -> None:
+    columns = (Column("one", "string", "One"), Column("other", "string", "Other"))
+    pairs = Table(name="pairs", comment="Pairs.", key=("one", "other"), columns=columns)
+    rows = [("a", None), (None, "a"), ("a", "a"), ("aa", ""), ("", "aa"), (None, None), ("", None), (None, "")]
+    assert validate(spark.createDataFrame(rows, "one string, other string"), pairs, len(rows)).passed
+
+
 def test_validate__a_lost_row_and_a_missing_column_fail(spark: SparkSession) -> None:
     assert validate(numbers(spark, (1, "odd")), NUMBERS, 2).failures == ("no row was lost (found 1)",)
     [suite] = [build_suite(NUMBERS, 1, 1)]

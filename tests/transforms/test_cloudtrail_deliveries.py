@@ -43,8 +43,9 @@ OBJECTS = {
 
 @pytest.fixture(scope="module")
 def objects(spark: SparkSession) -> DataFrame:
-    listed = [(uri, "v1", "123456789012") for uri in (*OBJECTS, "s3://b/gone")]
-    return spark.createDataFrame(listed, "uri string, etag string, account_id string")
+    listed = [(uri, "v1", "123456789012", None) for uri in (*OBJECTS, "s3://b/gone")]
+    skipped = ("s3://b/digest", "v1", "123456789012", "a digest")
+    return spark.createDataFrame([*listed, skipped], "uri string, etag string, account_id string, skipped string")
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,9 @@ def deliveries(objects: DataFrame) -> DataFrame:
         return Location("DE", "Berlin", 52.5, 13.4, 64500, "Example Net")
 
     return parse_objects(
-        objects, lambda listed: delivery_batches(listed, read, locate), delivery_ddl(CLOUDTRAIL_EVENTS)
+        objects.where("skipped IS NULL"),
+        lambda listed: delivery_batches(listed, read, locate),
+        delivery_ddl(CLOUDTRAIL_EVENTS),
     ).localCheckpoint()
 
 
@@ -100,8 +103,11 @@ def test_files__say_what_each_object_held(deliveries: DataFrame, objects: DataFr
         "s3://b/cut": ("rejected", 0, 1),
         "s3://b/page": ("rejected", 0, 1),
         "s3://b/gone": ("rejected", 0, 1),
+        "s3://b/digest": ("skipped", 0, 0),
     }
     assert found["s3://b/good"].reason is None
+    assert found["s3://b/digest"].reason == "a digest"
+    assert found["s3://b/good"].account_id == "123456789012"
     assert found["s3://b/good"].min_event_at < found["s3://b/good"].max_event_at
 
 

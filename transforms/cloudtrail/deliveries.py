@@ -213,12 +213,13 @@ def files(deliveries: DataFrame, objects: DataFrame, at: str = "event_at") -> Da
 
     Args:
         deliveries: of `parse_objects`, of this stage or another.
-        objects: uri, etag: what was read. One without a delivery held no records, which is no fault.
+        objects: uri, etag, `skipped` (why it was left alone, null if it was read) and whatever else is known of them. An object
+            without a delivery held no records, which is no fault.
         at: the time of a record.
 
     Returns:
-        uri, etag, record_count, rejected_count, min_event_at, max_event_at, status (ingested, or rejected if the object as a whole
-        could not be read), reason.
+        The objects' columns, without `skipped`; record_count, rejected_count, min_event_at, max_event_at, status (ingested,
+        rejected if the object as a whole could not be read, skipped), reason.
     """
     is_object = F.col("record_index") == F.lit(-1)
     counted = deliveries.groupBy(F.col("source_uri").alias("uri"), F.col("source_etag").alias("etag")).agg(
@@ -228,17 +229,16 @@ def files(deliveries: DataFrame, objects: DataFrame, at: str = "event_at") -> Da
         F.max(at).alias("max_event_at"),
         F.max(F.when(is_object, F.col("reason"))).alias("reason"),
     )
+    status = F.when(F.col("skipped").isNotNull(), "skipped").when(F.col("reason").isNotNull(), "rejected")
     return (
-        objects.select("uri", "etag")
-        .join(counted, on=["uri", "etag"], how="left")
-        .select(
-            "uri",
-            "etag",
-            F.coalesce("record_count", F.lit(0)).alias("record_count"),
-            F.coalesce("rejected_count", F.lit(0)).alias("rejected_count"),
-            "min_event_at",
-            "max_event_at",
-            F.when(F.col("reason").isNull(), F.lit("ingested")).otherwise(F.lit("rejected")).alias("status"),
-            "reason",
+        objects.join(counted, on=["uri", "etag"], how="left")
+        .withColumns(
+            {
+                "record_count": F.coalesce("record_count", F.lit(0)),
+                "rejected_count": F.coalesce("rejected_count", F.lit(0)),
+                "status": status.otherwise("ingested"),
+                "reason": F.coalesce("skipped", "reason"),
+            }
         )
+        .drop("skipped")
     )
