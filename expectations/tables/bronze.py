@@ -26,8 +26,8 @@ CLOUDTRAIL_EVENTS = Table(
     rules={
         "date_is_the_day_of_the_event": "event_date = CAST(event_at AS DATE)",
         # Not RLIKE: DataFusion, through which delta-rs writes, has another name for it.
-        "account_is_twelve_digits": """length(recipient_account_id) = 12
-            AND translate(recipient_account_id, '0123456789', '') = ''""",
+        "account_is_twelve_digits": "length(recipient_account_id) = 12 "
+        "AND translate(recipient_account_id, '0123456789', '') = ''",
         "an_address_or_a_host": "source_ip IS NULL OR source_host IS NULL",
     },
     bookkeeping=("source_uri", "source_etag", "record_index"),
