@@ -64,7 +64,7 @@ class Settings(BaseSettings):
         default=3, ge=0, le=400, description="Days before the first one that are listed again for late objects"
     )
     chunk_objects: int = Field(default=400_000, ge=1, description="Most objects that are read in one go")
-    chunk_megabytes: int = Field(default=1024, ge=1, description="Most megabytes of objects that are read in one go")
+    chunk_megabytes: int = Field(default=256, ge=1, description="Most megabytes of objects that are read in one go")
     spark_master: str = Field(default="local[*]", description="Spark to run on: local[*], spark://…, sc://…")
     spark_memory: str = Field(default="3g", pattern=r"^[0-9]+[mg]$", description="Heap of a local Spark")
 

@@ -20,6 +20,7 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pyspark import TaskContext
 
 from transforms.cloudtrail.arrow import delivery_schema
 from transforms.cloudtrail.deliveries import Object
@@ -62,12 +63,16 @@ def stage(objects: DataFrame, batches: Batches, folder: Path) -> None:
         batches: from objects to rows, on a worker.
         folder: where the files go: on a disk that workers and driver share.
     """
+    batch_name = uuid4().hex
 
     def write(listed: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         rows = batches(Object(**row) for batch in listed for row in batch.to_pylist())
-        name = uuid4().hex
-        if _write_file(folder / name, rows):
-            (folder / name).rename(folder / f"{name}.parquet")  # what a task has left that failed has another name
+        context = TaskContext.get()
+        part = context.partitionId() if context else 0
+        unfinished = folder / uuid4().hex
+        if _write_file(unfinished, rows):
+            # A task that is tried again replaces its file: a row that stood twice would be taken for a copy, and both left out.
+            unfinished.replace(folder / f"{batch_name}-{part}.parquet")
         yield from ()
 
     objects.select(*Object._fields).mapInArrow(write, "nothing string").collect()

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pyarrow as pa
 import pytest
@@ -83,6 +84,18 @@ def test_stage__a_task_that_fails_leaves_no_rows(spark: SparkSession, tmp_path: 
     with pytest.raises(Exception, match="the disk is full"):
         stage(objects(spark, "broken"), reader(), tmp_path)
     assert staged_rows(spark, DDL, tmp_path).isEmpty()
+
+
+def test_stage__a_task_that_is_tried_again_after_it_wrote_gives_its_rows_once(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a master with retries (`local[2,4]`): the second attempt's file takes the place of the first one's."""
+    monkeypatch.setattr(
+        "pipelines.staging.uuid4", lambda: UUID(int=7)
+    )  # the same batch, as for one attempt after another
+    for _ in range(2):
+        stage(objects(spark, "a", "b").coalesce(1), reader(), tmp_path)
+    assert staged_rows(spark, DDL, tmp_path).count() == 6
 
 
 def test_staging_folder__what_a_killed_run_left_is_removed_a_day_later(tmp_path: Path) -> None:
