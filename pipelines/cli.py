@@ -6,33 +6,42 @@ Exit status: 0 done, 1 nothing could be done, 2 wrong use, 3 done in part.
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from datetime import date
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table as RichTable
 
 from expectations.tables import INGEST_FILES, TABLES
+from pipelines.preflight import (
+    DONE,
+    IN_PART,
+    INTERRUPTED,
+    NOTHING,
+    SHOWN,
+    WRONG_USE,
+    StopError,
+    counted,
+    days_to_run,
+    named_sources,
+    need_java,
+    need_lake,
+    need_writable,
+    possible_day,
+    published_in,
+)
 from pipelines.progress import Console as ProgressConsole
 from pipelines.report.texts import visible
 from pipelines.run import SAID
-from pipelines.settings import FIRST_DAY, SettingError, Settings, load_settings
-from pipelines.sources.folder import CLOUDTRAIL, GUARDDUTY, LAYOUTS, SourceObject, list_objects
-from pipelines.spark import java_home
+from pipelines.settings import SettingError, Settings, load_settings
+from pipelines.sources.folder import CLOUDTRAIL, GUARDDUTY
+from pipelines.status import print_status
 
 if TYPE_CHECKING:
     from pipelines.night import Night
 
-DONE, NOTHING, WRONG_USE, IN_PART, INTERRUPTED = 0, 1, 2, 3, 130
-_SHOWN = 5  # objects that are named as left out
 STAGES = len(TABLES) + 1  # the reports
 
 app = typer.Typer(
@@ -48,7 +57,6 @@ app = typer.Typer(
     epilog="Exit status: 0 done, 1 nothing could be done, 2 wrong use, 3 done in part (what was left out is said).",
 )
 out = Console(highlight=False, soft_wrap=True)
-_WIDE = 1000  # of a table: rich would cut account ids and dates to what it takes for the terminal's width
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Folder = Annotated[str | None, typer.Option(metavar="DIR", show_default=False)]
@@ -92,15 +100,6 @@ GeoAsn = Annotated[
 Day = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", show_default=False)]
 
 
-class StopError(Exception):
-    """Ends the command with a sentence and an exit status."""
-
-    def __init__(self, status: int, sentence: str) -> None:
-        """Say why, and how to exit."""
-        super().__init__(sentence)
-        self.status = status
-
-
 @contextmanager
 def stoppable() -> Iterator[None]:
     """Make Ctrl-C end a command with a sentence. Typer would say "Aborted", and Dagster has an exception of its own for it."""
@@ -111,14 +110,6 @@ def stoppable() -> Iterator[None]:
             said = "stopped; what was written stays, and the next run goes on from there"
             raise StopError(INTERRUPTED, said) from error
         raise
-
-
-@dataclass(frozen=True)
-class Published:
-    """What a folder has: the days that can be read, and what to say of the others."""
-
-    days: tuple[date, date] | None
-    left_out: tuple[str, ...] = ()
 
 
 @app.command()
@@ -163,13 +154,13 @@ def investigate(  # noqa: PLR0913, PLR0917
     settings = load_settings(
         cloudtrail=cloudtrail, findings=findings, lake=lake, reports=reports, geo_city=geo_city, geo_asn=geo_asn
     )
-    _need_java(settings)
-    for root, source in _sources(settings):
-        _published(root, source)
+    need_java(settings)
+    for root, source in named_sources(settings):
+        published_in(root, source)
     if settings.findings:
-        _need_writable(settings)
+        need_writable(settings)
     else:
-        _need_lake(settings)
+        need_lake(settings)
     raise typer.Exit(_investigate(settings, finding))
 
 
@@ -178,9 +169,9 @@ def investigate(  # noqa: PLR0913, PLR0917
 def status(lake: LakeOption = None) -> None:
     """Say what is ingested up to when, per account; what was rejected; how the last runs ended."""
     settings = load_settings(lake=lake)
-    _need_java(settings)
-    _need_lake(settings)
-    _status(settings)
+    need_java(settings)
+    need_lake(settings)
+    print_status(settings)
 
 
 def main() -> None:
@@ -212,8 +203,8 @@ def _stopped(sentence: object, status: int) -> int:
 
 def _run(settings: Settings, asked_first: date | None, asked_last: date | None) -> int:
     """Run the job over the days that are asked for, or that there are, and say what came of it."""
-    (first, last), impossible = _days(settings, asked_first, asked_last)
-    _need_writable(settings)
+    (first, last), impossible = days_to_run(settings, asked_first, asked_last)
+    need_writable(settings)
     out.print(f"rolescope: {first} to {last} into {settings.lake}", markup=False)
     night, left_out = _run_job(settings, first, last)
     out.print(f"done: tables in {settings.lake}, reports in {night.settings.report_folder}", markup=False)
@@ -258,7 +249,7 @@ def _investigate(settings: Settings, finding_id: str) -> int:
     finding = finding_of(night, finding_id)
     left_out: list[str] = []
     if finding is None and settings.findings:
-        published = _published(settings.findings, GUARDDUTY)
+        published = published_in(settings.findings, GUARDDUTY)
         if published.days:
             night, left_out = _run_job(settings.model_copy(update={"cloudtrail": None}), *published.days)
             left_out = [*published.left_out, *left_out]
@@ -268,48 +259,15 @@ def _investigate(settings: Settings, finding_id: str) -> int:
         raise StopError(
             NOTHING, visible(f"there is no finding {finding_id} in {settings.lake}; the newest there are: {there}")
         )
-    first = _possible(finding.first_seen_at.date())
+    first = possible_day(finding.first_seen_at.date())
     accounts = accounts_of(night, finding)
-    logs = _published(settings.cloudtrail, CLOUDTRAIL, accounts, first).days if settings.cloudtrail else None
+    logs = published_in(settings.cloudtrail, CLOUDTRAIL, accounts, first).days if settings.cloudtrail else None
     night, of_run = _run_job(settings, first, logs[1] if logs else first, accounts)
     answers = answers_of(night, finding_id)
     out.print(f"\n{visible(finding.title or finding.type)}", markup=False)
     for question, answer in answers.items():
         out.print(f"\n{question}\n  {visible(answer)}", markup=False)
     return _say_left_out([*left_out, *of_run])
-
-
-def _sources(settings: Settings) -> list[tuple[str, str]]:
-    """Return the folders that are named, and what each has."""
-    named = ((settings.cloudtrail, CLOUDTRAIL), (settings.findings, GUARDDUTY))
-    return [(root, source) for root, source in named if root]
-
-
-def _published(
-    root: str, source: str, accounts: frozenset[str] | None = None, first: date | None = None, last: date | None = None
-) -> Published:
-    """Return the first and the last day on which something was published in a folder, if anything was."""
-    found = [each for each in list_objects(root, source, first, last, accounts) if each.skipped is None]
-    days = [each.publish_date for each in found if _possible(each.publish_date) == each.publish_date]
-    impossible = [each for each in found if _possible(each.publish_date) != each.publish_date]
-    return Published((min(days), max(days)) if days else None, _of_impossible_days(impossible))
-
-
-def _of_impossible_days(objects: list[SourceObject]) -> tuple[str, ...]:
-    if not objects:
-        return ()
-    days = sorted({f"{each.publish_date}" for each in objects})
-    named = ", ".join(days[:_SHOWN]) + (f" and {len(days) - _SHOWN} more" if len(days) > _SHOWN else "")
-    return (f"{_counted(len(objects), 'object')} below days before CloudTrail began or still to come: {named}",)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
-
-
-def _possible(day: date) -> date:
-    """Return the day, or the nearest one on which something can have been published."""
-    return min(max(day, FIRST_DAY), datetime.now(UTC).date())
 
 
 def _left_out(night: Night, run_id: str) -> list[str]:
@@ -320,87 +278,12 @@ def _left_out(night: Night, run_id: str) -> list[str]:
     lines = [
         f"{row['uri']}: {row['reason'] or 'not readable'}"
         if row["status"] == "rejected"
-        else f"{_counted(row['rejected_count'], 'record')} of {row['uri']}"
-        for row in rows[:_SHOWN]
+        else f"{counted(row['rejected_count'], 'record')} of {row['uri']}"
+        for row in rows[:SHOWN]
     ]
     more = len(rows) - len(lines)
     listed = "see the table rejected_records for the reasons"
-    return [*lines, *([_counted(more, "more object")] if more else []), *([listed] if lines else [])]
-
-
-def _status(settings: Settings) -> None:
-    """Print three tables: accounts, rejects, runs."""
-    from pyspark.sql import functions as F  # noqa: PLC0415
-
-    from expectations.tables import REJECTED_RECORDS  # noqa: PLC0415
-    from pipelines.night import Night  # noqa: PLC0415
-    from pipelines.run import last_runs  # noqa: PLC0415
-
-    night = Night(settings)
-    by_account = (
-        night.lake.read(INGEST_FILES)
-        .where("source IN ('cloudtrail', 'guardduty')")
-        .groupBy("source", "account_id")
-        .agg(
-            F.max("publish_date").alias("published to"),
-            F.date_format(F.max("max_event_at"), "yyyy-MM-dd HH:mm:ss").alias("events to (UTC)"),
-            F.count("*").alias("objects"),
-            F.sum("record_count").alias("records"),
-            F.sum("rejected_count").alias("rejected"),
-        )
-        .orderBy("source", "account_id")
-    )
-    _print_table("Ingested", by_account)
-    rejects = night.lake.read(REJECTED_RECORDS).groupBy("reason").agg(F.count("*").alias("records"))
-    _print_table("Rejected", rejects.orderBy(F.desc("records"), "reason").limit(20))
-    runs = _table("Last runs", "run", "began (UTC)", "took", "ended")
-    for line in last_runs(settings.lake_uri):
-        runs.add_row(*line)
-    _print(runs)
-
-
-def _print_table(title: str, frame: Any) -> None:
-    table = _table(title, *frame.columns)
-    for row in frame.collect():
-        table.add_row(
-            *["" if value is None else f"{value:,}" if isinstance(value, int) else _cell(str(value)) for value in row]
-        )
-    _print(table)
-
-
-def _table(title: str, *columns: str) -> RichTable:
-    return RichTable(*columns, title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-
-
-def _print(table: RichTable) -> None:
-    Console(highlight=False, width=_WIDE).print(table)
-
-
-def _cell(text: str) -> str:
-    return escape(visible(text))
-
-
-def _days(settings: Settings, first: date | None, last: date | None) -> tuple[tuple[date, date], list[str]]:
-    """Return the publish days to run: those asked for, else all that the sources have; and what must be left out of them.
-
-    Raises:
-        StopError: no source is named, or the sources have nothing on those days.
-    """
-    if first and last and first > last:
-        raise StopError(WRONG_USE, f"--from {first} is after --to {last}")
-    sources = _sources(settings)
-    if not sources:
-        raise StopError(WRONG_USE, "nothing to read: name a folder with --cloudtrail, --findings or both")
-    _need_java(settings)
-    published = [_published(root, source, None, first, last) for root, source in sources]
-    days = [day for each in published if each.days for day in each.days]
-    left_out = [line for each in published for line in each.left_out]
-    if not days:
-        span = f" from {first or 'the beginning'} to {last or 'the end'}" if first or last else ""
-        expected = " or ".join(f"{root}/{LAYOUTS[source]}" for root, source in sources)
-        why = f" ({'; '.join(left_out)})" if left_out else ""
-        raise StopError(NOTHING, f"nothing was published{span} as {expected}{why}")
-    return (_possible(first or min(days)), _possible(last or max(days))), left_out
+    return [*lines, *([counted(more, "more object")] if more else []), *([listed] if lines else [])]
 
 
 def _day(option: str, text: str | None) -> date | None:
@@ -410,59 +293,6 @@ def _day(option: str, text: str | None) -> date | None:
         return date.fromisoformat(text)
     except ValueError as error:
         raise StopError(WRONG_USE, f"{option} {text}: not a day, write it as 2026-03-04") from error
-
-
-def _need_java(settings: Settings) -> None:
-    if settings.spark_master.startswith("sc://"):  # it runs where it is
-        return
-    try:
-        java_home()
-    except OSError as error:
-        raise StopError(
-            NOTHING, f"Java cannot be run: {error.filename} ({error.strerror}); set JAVA_HOME to a Java 17 or newer"
-        ) from error
-
-
-def _need_lake(settings: Settings) -> None:
-    """Stop if there is no lake: to look for one must not make it."""
-    if "://" not in settings.lake and not _is_delta(Path(settings.lake) / INGEST_FILES.name):
-        raise StopError(
-            NOTHING, f"there is no lake in {settings.lake}: make one with `rolescope run`, or name it with --lake"
-        )
-
-
-def _need_writable(settings: Settings) -> None:
-    """Stop if the lake or the reports cannot be written, before an hour is spent on what goes there."""
-    is_local = "://" not in settings.lake
-    if not is_local and not settings.reports:
-        raise StopError(
-            WRONG_USE, f"the lake {settings.lake} is no local folder: name one for the reports with --reports"
-        )
-    for what, folder in (("lake", Path(settings.lake) if is_local else None), ("reports", settings.report_folder)):
-        if folder is not None:
-            _try_to_write(what, folder)
-    for table in TABLES if is_local else ():
-        folder = Path(settings.lake) / table.name
-        if folder.exists() and not _is_delta(folder) and (folder.is_file() or any(folder.iterdir())):
-            raise StopError(
-                NOTHING,
-                f"{folder} is in the way: it is no table of a lake; move it, or name another folder with --lake",
-            )
-
-
-def _try_to_write(what: str, folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise StopError(NOTHING, f"{what}: {folder} is a file, not a folder")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise StopError(NOTHING, f"{what}: {folder} cannot be written ({error.strerror})") from error
-
-
-def _is_delta(folder: Path) -> bool:
-    return (folder / "_delta_log").is_dir()
 
 
 if __name__ == "__main__":

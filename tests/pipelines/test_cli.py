@@ -12,8 +12,9 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
 from expectations.tables import CLOUDTRAIL_EVENTS, INGEST_FILES
-from pipelines import cli
-from pipelines.cli import DONE, IN_PART, INTERRUPTED, NOTHING, WRONG_USE, exit_status_of
+from pipelines import cli, preflight, status
+from pipelines.cli import exit_status_of
+from pipelines.preflight import DONE, IN_PART, INTERRUPTED, NOTHING, WRONG_USE
 from pipelines.sources.folder import SourceError
 from pipelines.spark import JavaMissingError
 
@@ -33,7 +34,7 @@ def clean(monkeypatch, tmp_path):
     for name in [name for name in os.environ if name.upper().startswith("ROLESCOPE_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "java_home", lambda: tmp_path)
+    monkeypatch.setattr(preflight, "java_home", lambda: tmp_path)
 
 
 @pytest.fixture
@@ -335,7 +336,7 @@ def test_run__a_folder_that_cannot_be_written_is_named(said, ran, logs, monkeypa
             raise PermissionError(13, "Permission denied")
         return open(os.devnull)
 
-    monkeypatch.setattr(cli.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(preflight.tempfile, "TemporaryFile", refuse)
     assert said("run", *logs, f"--{what}", "sealed") == (
         NOTHING,
         f"rolescope: {what}: sealed cannot be written (Permission denied)",
@@ -386,27 +387,16 @@ def test_exit_status_of__no_java_is_nothing_done(said, logs, monkeypatch, comman
     def none():
         raise JavaMissingError("install one")
 
-    monkeypatch.setattr(cli, "java_home", none)
+    monkeypatch.setattr(preflight, "java_home", none)
     sources = logs if command != ["status"] else ()
     assert said(*command, *sources) == (NOTHING, "rolescope: install one")
-
-
-def test_run__a_java_that_cannot_be_run_is_named(said, logs, monkeypatch):
-    def broken():
-        raise PermissionError(13, "Permission denied", "/somewhere/java")
-
-    monkeypatch.setattr(cli, "java_home", broken)
-    assert said("run", *logs) == (
-        NOTHING,
-        "rolescope: Java cannot be run: /somewhere/java (Permission denied); set JAVA_HOME to a Java 17 or newer",
-    )
 
 
 def test_run__spark_elsewhere_needs_no_java_here(said, ran, logs, monkeypatch):
     def none():
         raise JavaMissingError("install one")
 
-    monkeypatch.setattr(cli, "java_home", none)
+    monkeypatch.setattr(preflight, "java_home", none)
     monkeypatch.setenv("ROLESCOPE_SPARK_MASTER", "sc://elsewhere")
     assert said("run", *logs)[0] == DONE
 
@@ -443,11 +433,11 @@ def test_exit_status_of__a_mistake_of_ours_is_not_hidden(logs, monkeypatch):
 
 def test_print__a_narrow_terminal_cuts_no_account(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "20")
-    table = cli._table("Ingested", "account", "events to")
+    table = status._table("Ingested", "account", "events to")
     table.add_row(ACCOUNT, "2026-03-02 08:05:00")
-    cli._print(table)
+    status._print(table)
     assert f"{ACCOUNT}   2026-03-02 08:05:00" in capsys.readouterr().out
 
 
 def test_cell__takes_no_markup_and_no_commands():
-    assert cli._cell("\x1b[2J[red]x[/red]") == "[U+001B][2J\\[red]x\\[/red]"
+    assert status._cell("\x1b[2J[red]x[/red]") == "[U+001B][2J\\[red]x\\[/red]"

@@ -1,0 +1,145 @@
+"""Before a command begins: what its folders have, and what must hold, so that nothing fails an hour later.
+
+Belongs here: questions whose answer is a sentence and an exit status. Does not: the commands (cli), the settings' own checks.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from expectations.tables import INGEST_FILES, TABLES
+from pipelines.settings import FIRST_DAY, Settings
+from pipelines.sources.folder import CLOUDTRAIL, GUARDDUTY, LAYOUTS, SourceObject, list_objects
+from pipelines.spark import java_home
+
+DONE, NOTHING, WRONG_USE, IN_PART, INTERRUPTED = 0, 1, 2, 3, 130
+SHOWN = 5  # things of a kind that are named; of the others it is said how many there are
+
+
+class StopError(Exception):
+    """Ends the command with a sentence and an exit status."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        """Say why, and how to exit."""
+        super().__init__(sentence)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a folder has: the days that can be read, and what to say of the others."""
+
+    days: tuple[date, date] | None
+    left_out: tuple[str, ...] = ()
+
+
+def named_sources(settings: Settings) -> list[tuple[str, str]]:
+    """Return the folders that are named, and what each has."""
+    named = ((settings.cloudtrail, CLOUDTRAIL), (settings.findings, GUARDDUTY))
+    return [(root, source) for root, source in named if root]
+
+
+def days_to_run(settings: Settings, first: date | None, last: date | None) -> tuple[tuple[date, date], list[str]]:
+    """Return the publish days to run: those asked for, else all that the sources have; and what must be left out of them.
+
+    Raises:
+        StopError: no source is named, or the sources have nothing on those days.
+    """
+    if first and last and first > last:
+        raise StopError(WRONG_USE, f"--from {first} is after --to {last}")
+    sources = named_sources(settings)
+    if not sources:
+        raise StopError(WRONG_USE, "nothing to read: name a folder with --cloudtrail, --findings or both")
+    need_java(settings)
+    published = [published_in(root, source, None, first, last) for root, source in sources]
+    days = [day for each in published if each.days for day in each.days]
+    left_out = [line for each in published for line in each.left_out]
+    if not days:
+        span = f" from {first or 'the beginning'} to {last or 'the end'}" if first or last else ""
+        expected = " or ".join(f"{root}/{LAYOUTS[source]}" for root, source in sources)
+        why = f" ({'; '.join(left_out)})" if left_out else ""
+        raise StopError(NOTHING, f"nothing was published{span} as {expected}{why}")
+    return (possible_day(first or min(days)), possible_day(last or max(days))), left_out
+
+
+def published_in(
+    root: str, source: str, accounts: frozenset[str] | None = None, first: date | None = None, last: date | None = None
+) -> Published:
+    """Return the first and the last day on which something was published in a folder, if anything was."""
+    found = [each for each in list_objects(root, source, first, last, accounts) if each.skipped is None]
+    days = [each.publish_date for each in found if possible_day(each.publish_date) == each.publish_date]
+    impossible = [each for each in found if possible_day(each.publish_date) != each.publish_date]
+    return Published((min(days), max(days)) if days else None, _of_impossible_days(impossible))
+
+
+def _of_impossible_days(objects: list[SourceObject]) -> tuple[str, ...]:
+    if not objects:
+        return ()
+    days = sorted({f"{each.publish_date}" for each in objects})
+    named = ", ".join(days[:SHOWN]) + (f" and {len(days) - SHOWN} more" if len(days) > SHOWN else "")
+    return (f"{counted(len(objects), 'object')} below days before CloudTrail began or still to come: {named}",)
+
+
+def possible_day(day: date) -> date:
+    """Return the day, or the nearest one on which something can have been published."""
+    return min(max(day, FIRST_DAY), datetime.now(UTC).date())
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number with what it counts: `1 object`, `2,000 objects`."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def need_java(settings: Settings) -> None:
+    """Stop if Spark is to run here and there is no Java for it.
+
+    Raises:
+        JavaMissingError: none is there, none is new enough, or none can be run.
+    """
+    if not settings.spark_master.startswith("sc://"):  # that one runs where it is
+        java_home()
+
+
+def need_lake(settings: Settings) -> None:
+    """Stop if there is no lake: to look for one must not make it."""
+    if "://" not in settings.lake and not _is_delta(Path(settings.lake) / INGEST_FILES.name):
+        raise StopError(
+            NOTHING, f"there is no lake in {settings.lake}: make one with `rolescope run`, or name it with --lake"
+        )
+
+
+def need_writable(settings: Settings) -> None:
+    """Stop if the lake or the reports cannot be written, before an hour is spent on what goes there."""
+    is_local = "://" not in settings.lake
+    if not is_local and not settings.reports:
+        raise StopError(
+            WRONG_USE, f"the lake {settings.lake} is no local folder: name one for the reports with --reports"
+        )
+    for what, folder in (("lake", Path(settings.lake) if is_local else None), ("reports", settings.report_folder)):
+        if folder is not None:
+            _try_to_write(what, folder)
+    for table in TABLES if is_local else ():
+        folder = Path(settings.lake) / table.name
+        if folder.exists() and not _is_delta(folder) and (folder.is_file() or any(folder.iterdir())):
+            raise StopError(
+                NOTHING,
+                f"{folder} is in the way: it is no table of a lake; move it, or name another folder with --lake",
+            )
+
+
+def _try_to_write(what: str, folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise StopError(NOTHING, f"{what}: {folder} is a file, not a folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise StopError(NOTHING, f"{what}: {folder} cannot be written ({error.strerror})") from error
+
+
+def _is_delta(folder: Path) -> bool:
+    return (folder / "_delta_log").is_dir()
