@@ -36,4 +36,7 @@ def build_definitions(night: Night) -> dg.Definitions:
     )
 
 
-defs = build_definitions(Night(load_settings()))
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Return what the UI and the daemon run, by the settings of the environment; not on import, since the CLI has its own."""
+    return build_definitions(Night(load_settings()))

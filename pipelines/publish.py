@@ -36,7 +36,7 @@ class Candidate:
         by_key: they replace rows of the same key; or none of these: they are added.
         facts: facts of the lake that went into them, besides the versions of upstream tables.
         is_persisted: the rows come straight from a persisted frame, and need not be computed once and kept.
-        batches: gives columns of the same rows as Arrow batches: a local lake takes them without Spark, ten times as fast.
+        batches: gives columns of the same rows as Arrow batches: a local lake takes them without Spark, which is faster.
     """
 
     rows: DataFrame

@@ -106,7 +106,8 @@ def spark_session(master: str = "local[*]", *, memory: str = "3g", extra: dict[s
     os.environ["JAVA_HOME"] = str(java_home())
     os.environ["PYSPARK_PYTHON"] = sys.executable  # else workers run whatever `python3` is
     builder = SparkSession.builder.appName("rolescope").master(master)
-    settings = _ALWAYS | _LOCAL | INTERPRETED | {"spark.driver.memory": memory} | (extra or {})
+    interpreted = INTERPRETED if master.startswith("local") else {}
+    settings = _ALWAYS | _LOCAL | interpreted | {"spark.driver.memory": memory} | (extra or {})
     for key, value in settings.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()

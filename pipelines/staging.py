@@ -1,8 +1,8 @@
 """Rows that Python workers have read, kept where Spark can look at them several times.
 
-On one machine the workers write Parquet files beside the lake, Spark reads those, and delta-rs writes them to the lake: that
-takes a fifth of the time of handing every row over to the JVM, keeping it there and writing it from there, and no memory. A
-cluster has no folder in common: there Spark keeps and writes the rows.
+On one machine the workers write Parquet files beside the lake, Spark reads those, and delta-rs writes them to the lake: cheaper
+than handing every row over to the JVM, keeping it in memory and writing it from there (to write a million rows took delta-rs 3 to
+8 seconds, Spark 17 to 28). A cluster has no folder in common: there Spark keeps and writes the rows.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,8 +47,9 @@ def staging_folder(lake: str) -> Iterator[Path]:
     folder = parent / uuid4().hex
     folder.mkdir(parents=True)
     for other in parent.iterdir():
-        if time.time() - other.stat().st_mtime > _LEFT_BEHIND:
-            shutil.rmtree(other, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another run has just ended
+            if time.time() - other.stat().st_mtime > _LEFT_BEHIND:
+                shutil.rmtree(other, ignore_errors=True)
     try:
         yield folder
     finally:

@@ -39,16 +39,19 @@ def print_status(settings: Settings) -> None:
     )
     _print_table("Ingested", by_account)
     rejects = night.lake.read(REJECTED_RECORDS).groupBy("reason").agg(F.count("*").alias("records"))
-    _print_table("Rejected", rejects.orderBy(F.desc("records"), "reason").limit(20))
+    _print_table("Rejected", rejects.orderBy(F.desc("records"), "reason").limit(20), none="nothing was rejected")
     runs = _table("Last runs", "run", "began (UTC)", "took", "ended")
     for line in last_runs(settings.lake_uri):
         runs.add_row(*line)
     _print(runs)
 
 
-def _print_table(title: str, frame: Any) -> None:
+def _print_table(title: str, frame: Any, none: str = "nothing yet") -> None:
     table = _table(title, *frame.columns)
-    for row in frame.collect():
+    rows = frame.collect()
+    if not rows:
+        table = _table(title, none)
+    for row in rows:
         table.add_row(
             *["" if value is None else f"{value:,}" if isinstance(value, int) else _cell(str(value)) for value in row]
         )

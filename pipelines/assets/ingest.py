@@ -238,4 +238,6 @@ def _added(one: Verdict, other: Verdict) -> Verdict:
 def _extent(source: str, chunk: list[SourceObject]) -> str:
     first, last = chunk[0].publish_date, chunk[-1].publish_date
     days = f"{first}" if first == last else f"{first} to {last}"
-    return f"{source}, {len(chunk):,} objects, {days}"
+    skipped = sum(1 for each in chunk if each.skipped is not None)
+    others = f" ({skipped:,} of them something else: not read)" if skipped else ""
+    return f"{source}, {len(chunk):,} objects{others}, {days}"

@@ -205,6 +205,15 @@ def test_run__location_databases_that_fit_are_taken(said, tmp_path, setting, kin
     assert "nothing to read" in said("run", f"--geo-{setting}", database(tmp_path / "geo.mmdb", kind))[1]
 
 
+def test_run__every_file_of_a_list_is_looked_into(said, tmp_path):
+    good = database(tmp_path / "geo.mmdb", "GeoLite2-City")
+    assert "nothing to read" in said("run", "--geo-city", f"{good}{os.pathsep}{good}")[1]
+    assert said("run", "--geo-city", f"{good}{os.pathsep}/none") == (
+        WRONG_USE,
+        "rolescope: setting geo_city (ROLESCOPE_GEO_CITY): there is no file /none",
+    )
+
+
 def test_run__a_folder_is_no_location_database(said, tmp_path):
     assert said("run", "--geo-asn", tmp_path) == (
         WRONG_USE,

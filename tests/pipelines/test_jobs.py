@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import importlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import dagster as dg
 import pytest
 
 from expectations.tables import TABLES
-from pipelines.definitions import defs
+from pipelines import definitions
 from pipelines.jobs import findings_sensor, nightly_schedule
 from pipelines.night import ACCOUNTS_TAG
+from pipelines.settings import SettingError
 
 pytestmark = pytest.mark.filterwarnings("default")
 TODAY = datetime.now(UTC).date()
@@ -70,8 +72,16 @@ def test_nightly_schedule__runs_the_day_that_ended() -> None:
     assert request.partition_key == "2026-05-01"  # type: ignore[union-attr]
 
 
+def test_definitions__the_environment_is_read_when_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line imports this module too, and an option of its own wins over a wrong variable."""
+    monkeypatch.setenv("ROLESCOPE_GEO_CITY", "/none")
+    importlib.reload(definitions)
+    with pytest.raises(SettingError, match=r"ROLESCOPE_GEO_CITY\): there is no file /none"):
+        definitions.defs()
+
+
 def test_definitions__every_table_is_an_asset_with_its_columns_and_a_blocking_check() -> None:
-    graph = defs.resolve_asset_graph()
+    graph = definitions.defs().resolve_asset_graph()
     for table in TABLES:
         node = graph.get(dg.AssetKey(table.name))
         schema = node.metadata["dagster/column_schema"]

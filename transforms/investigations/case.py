@@ -59,6 +59,11 @@ class Case:
         return _utc(self.subject["scope_end_at"])
 
     @property
+    def logs_complete_to(self) -> str | None:
+        """Up to when the logs of all accounts concerned are here, of those that have logs."""
+        return min((row["complete_to_at"] for row in self.rows("logs") if row["complete_to_at"]), default=None)
+
+    @property
     def baseline_start(self) -> datetime:
         """Start of the 45 days before the scope, UTC."""
         return self.scope_start - timedelta(days=BASELINE_DAYS)

@@ -51,13 +51,8 @@ def build_document(case: Case) -> Row:
         "account": _account(case),
         "indicators": indicators,
         "techniques": _techniques(indicators),
-        "logs": {"complete_to_at": logs_complete_to(case), "accounts": _logs(case)},
+        "logs": {"complete_to_at": case.logs_complete_to, "accounts": _logs(case)},
     }
-
-
-def logs_complete_to(case: Case) -> str | None:
-    """Return up to when the logs of all accounts concerned are here, of those that have logs."""
-    return min((row["complete_to_at"] for row in case.rows("logs") if row["complete_to_at"]), default=None)
 
 
 def _entity(case: Case) -> Row:

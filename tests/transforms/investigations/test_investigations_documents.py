@@ -132,6 +132,22 @@ def test_what_else__that_nothing_followed_is_an_answer():
     assert "In the seven days after 2026-05-01 13:00 this session made no call that the logs show." in said("what_else")
 
 
+@pytest.mark.parametrize(
+    ("complete_to", "opening"),
+    [
+        ("2026-05-08T13:00:00Z", "In the seven days after 2026-05-01 13:00 this"),
+        ("2026-05-02T00:00:00Z", "From 2026-05-01 13:00 to 2026-05-02 00:00:00, where the logs end for now, this"),
+        (
+            "2026-05-01T12:40:00Z",
+            "The logs end at 2026-05-01 12:40:00; after 2026-05-01 13:00, as far as they go, this",
+        ),
+    ],
+)
+def test_what_else__nothing_was_seen_only_where_there_are_logs(complete_to, opening):
+    told = said("what_else", panels={"logs": [logs(complete_to)]})
+    assert f"{opening} session made no call that the logs show." in told
+
+
 def test_consistency__known_places_are_said_to_be_known():
     place = value("city", "Bellevue, US", seen={"session": APRIL, "account": APRIL}, recent="session account")
     text = said("consistency", panels={"values": [place], "totals": [total(1)]})

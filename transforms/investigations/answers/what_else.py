@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import groupby
 
 from transforms.investigations import labels
 from transforms.investigations.answers.sentences import Sentence, calls_of, failures, say
-from transforms.investigations.case import Case, Row, text_of
+from transforms.investigations.case import Case, Row, instant_of, text_of
 from transforms.investigations.relations import DESCENDANT, SELF
+from transforms.investigations.scope import AROUND_DAYS
 from transforms.investigations.techniques import TECHNIQUES
 
 
@@ -65,7 +67,7 @@ def _afterwards(case: Case) -> Sentence:
     if not success + failed:
         nobody = "neither this session nor one chained from it" if case.descendants else "this session"
         verb = "made a call" if case.descendants else "made no call"
-        return say(f"In the seven days after {end} {nobody} {verb} that the logs show.", "#timeline", "#logs")
+        return say(f"{_looked_at(case, end)} {nobody} {verb} that the logs show.", "#timeline", "#logs")
     chained = " or sessions chained from it" if case.descendants else ""
     last = max(row["last_at"] for row in case.rows("totals") if not row["is_in_scope"])
     return say(
@@ -73,6 +75,16 @@ def _afterwards(case: Case) -> Sentence:
         f"session{chained}, the last at {labels.moment(last)}.",
         "#timeline",
     )
+
+
+def _looked_at(case: Case, end: str) -> str:
+    """Say which time after the scope the logs cover: to have seen nothing in seven days, they must be there."""
+    known_to = case.logs_complete_to
+    if known_to is None or instant_of(known_to) >= case.scope_end + timedelta(days=AROUND_DAYS):
+        return f"In the seven days after {end}"
+    if instant_of(known_to) <= case.scope_end:
+        return f"The logs end at {labels.moment(known_to)}; after {end}, as far as they go,"
+    return f"From {end} to {labels.moment(known_to)}, where the logs end for now,"
 
 
 def _notable(case: Case) -> list[Sentence]:
