@@ -25,6 +25,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import functions as F
 
 from expectations.contract import Table
+from pipelines.creation import create_in_folder, creating_sql, sql_literal
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -158,25 +159,14 @@ class Lake:
         try:
             self.state(table)
         except (AnalysisException, TableNotFoundError):
-            self.spark.sql(self._create(table)).collect()
+            self._create(table)
             self._states[table.name] = (0, Consumed())
 
-    def _create(self, table: Table) -> str:
-        columns = ", ".join(column.ddl for column in table.columns)
-        partitioning = f"PARTITIONED BY (`{table.partitioned_by}`)" if table.partitioned_by else ""
-        properties = {
-            "delta.enableChangeDataFeed": "true",
-            "delta.minReaderVersion": "1",
-            "delta.minWriterVersion": "4",
-            # Only times can skip files; statistics of every other column would take half the time of a write.
-            "delta.dataSkippingStatsColumns": ",".join(c.name for c in table.columns if c.type == "timestamp"),
-        }
-        properties |= {f"delta.constraints.{name}": rule for name, rule in table.constraints.items()}
-        listed = ", ".join(f"{_literal(key)} = {_literal(value)}" for key, value in properties.items())
-        return (
-            f"CREATE TABLE IF NOT EXISTS {self._identifier(table)} ({columns}) USING delta {partitioning} "
-            f"COMMENT {_literal(table.comment)} TBLPROPERTIES ({listed})"
-        )
+    def _create(self, table: Table) -> None:
+        if self.is_local:
+            create_in_folder(table, self.path(table))
+        else:
+            self.spark.sql(creating_sql(table, self._identifier(table))).collect()
 
     def state(self, table: Table) -> tuple[int, Consumed]:
         """Return the table's version and what it has consumed, as its newest commit that says so has it.
@@ -312,7 +302,7 @@ class Lake:
         """Say that the table has consumed more, though no row of it changed."""
         with self._metadata(consumed):
             self.spark.sql(
-                f"ALTER TABLE {self._identifier(table)} SET TBLPROPERTIES ('rolescope.consumed' = {_literal(consumed.as_json())})"
+                f"ALTER TABLE {self._identifier(table)} SET TBLPROPERTIES ('rolescope.consumed' = {sql_literal(consumed.as_json())})"
             ).collect()
         self._states.pop(table.name)
 
@@ -354,7 +344,3 @@ def _partition(table: Table) -> str:
     if table.partitioned_by is None:
         raise LakeError(f"{table.name} has no partitions to replace")
     return table.partitioned_by
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from expectations.contract import Table
 from expectations.suites import load_expectations
-from expectations.tables import TABLES
+from expectations.tables import INGEST_FILES, TABLES
 from pipelines.lake import Consumed, Lake
 from pipelines.progress import Progress, Silent
 from pipelines.settings import Settings
@@ -61,7 +61,8 @@ class Night:
 
         def open_it() -> None:
             with suppress(Exception):  # whoever needs the lake meets the same error, and tells it
-                self.lake  # noqa: B018  (only a new lake needs Spark for that)
+                if self.lake.version(INGEST_FILES) == 0:
+                    self.lake.spark  # noqa: B018  (a new lake has news; another one may have none, and needs no Spark then)
 
         for begin in (open_it, load_expectations):
             Thread(target=begin, daemon=True).start()
