@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
@@ -54,18 +54,18 @@ class Night:
 
     def _begin_spark(self) -> SparkSession:
         self.progress.tell("lake", "starting Spark")
+        _begin(load_expectations)  # whatever needs Spark ends in a check
         return spark_session(self.settings.spark_master, memory=self.settings.spark_memory)
 
     def open_early(self) -> None:
-        """Begin to open the lake, and to load what checks it, while the caller does something else."""
+        """Begin to open the lake while the caller does something else, and Spark if it is a new one, which has news for certain."""
 
         def open_it() -> None:
             with suppress(Exception):  # whoever needs the lake meets the same error, and tells it
                 if self.lake.version(INGEST_FILES) == 0:
-                    self.lake.spark  # noqa: B018  (a new lake has news; another one may have none, and needs no Spark then)
+                    self.lake.spark  # noqa: B018
 
-        for begin in (open_it, load_expectations):
-            Thread(target=begin, daemon=True).start()
+        _begin(open_it)
 
     @property
     def is_large(self) -> bool:
@@ -116,6 +116,10 @@ class Night:
         assert upstream.partitioned_by  # noqa: S101  (a stage of ours asks)
         touched = self.lake.touched(upstream, self.since(table, upstream))
         return days_in(touched.select(upstream.partitioned_by))
+
+
+def _begin(work: Callable[[], object]) -> None:
+    Thread(target=work, daemon=True).start()
 
 
 def days_in(frame: DataFrame) -> list[date | None]:
