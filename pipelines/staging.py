@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from pyspark import TaskContext
 
 from transforms.cloudtrail.arrow import delivery_schema
+from transforms.cloudtrail.counts import COUNTS, COUNTS_DDL, Counter
 from transforms.cloudtrail.deliveries import Object
 
 if TYPE_CHECKING:
@@ -56,27 +57,29 @@ def staging_folder(lake: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def stage(objects: DataFrame, batches: Batches, folder: Path) -> None:
-    """Read the objects now, into Parquet files.
+def stage(objects: DataFrame, batches: Batches, at: str, folder: Path) -> pa.Table:
+    """Read the objects now, into Parquet files, and return what each held (COUNTS: a row per object, as many as were named).
 
     Args:
         objects: uri, etag, account_id.
         batches: from objects to rows, on a worker.
+        at: the column with a record's time.
         folder: where the files go: on a disk that workers and driver share.
     """
     batch_name = uuid4().hex
 
     def write(listed: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         rows = batches(Object(**row) for batch in listed for row in batch.to_pylist())
+        counter = Counter(at)
         context = TaskContext.get()
         part = context.partitionId() if context else 0
         unfinished = folder / uuid4().hex
-        if _write_file(unfinished, rows):
+        if _write_file(unfinished, counter.passing(rows)):
             # A task that is tried again replaces its file: a row that stood twice would be taken for a copy, and both left out.
             unfinished.replace(folder / f"{batch_name}-{part}.parquet")
-        yield from ()
+        yield from counter.counts().to_batches()
 
-    objects.select(*Object._fields).mapInArrow(write, "nothing string").collect()
+    return objects.select(*Object._fields).mapInArrow(write, COUNTS_DDL).toArrow().cast(COUNTS)
 
 
 def staged_rows(spark: SparkSession, ddl: str, folder: Path) -> DataFrame:
@@ -125,7 +128,8 @@ def _write_file(file: Path, rows: Iterator[pa.RecordBatch]) -> bool:
     group = list(islice(rows, _BATCHES))
     if not group:
         return False
-    with pq.ParquetWriter(file, group[0].schema, compression="snappy", write_statistics=False) as writer:
+    # Whether anything in a row group was rejected is the one question that a reader can skip by.
+    with pq.ParquetWriter(file, group[0].schema, compression="snappy", write_statistics=["reason"]) as writer:
         while group:
             writer.write_table(pa.Table.from_batches(group))
             group = list(islice(rows, _BATCHES))

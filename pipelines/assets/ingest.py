@@ -28,6 +28,7 @@ from pipelines.staging import Batches, stage, staged_batches, staged_rows, stagi
 from transforms import cloudtrail
 from transforms import findings as guardduty
 from transforms.cloudtrail import delivery_ddl, parse_objects
+from transforms.cloudtrail.counts import COUNTS
 from transforms.enrichment import Locator
 
 _TABLES = (REJECTED_RECORDS, CLOUDTRAIL_EVENTS, GUARDDUTY_FINDINGS, INGEST_FILES)
@@ -162,7 +163,7 @@ def _known(night: Night, listed: list[SourceObject]) -> set[tuple[str, str]]:
 def _read_chunk(night: Night, source: _Source, chunk: list[SourceObject], batch_id: str) -> Iterator[Verdict]:
     """Read one lot and publish what it holds, the ledger last; stops at the first table whose contract breaks."""
     objects = _frame(night, chunk)
-    with _deliveries(night, source, chunk) as (deliveries, folder):
+    with _deliveries(night, source, chunk) as (deliveries, counts, folder):
         before = night.lake.read(REJECTED_RECORDS) if night.lake.version(REJECTED_RECORDS) else None
         resolved = source.resolve(
             deliveries,
@@ -171,7 +172,7 @@ def _read_chunk(night: Night, source: _Source, chunk: list[SourceObject], batch_
             settle=lambda frame: frame.localCheckpoint(),
         )
         rejected = cloudtrail.rejects(deliveries).unionByName(resolved.rejects)
-        ledger = _ledger(cloudtrail.files(deliveries, objects, source.at), batch_id)
+        ledger = _ledger(cloudtrail.files(counts, objects), batch_id)
         batches = staged_batches(folder, source.table, resolved.not_new) if folder else None
         nothing = Consumed()
         if before is not None:
@@ -190,22 +191,30 @@ def _read_chunk(night: Night, source: _Source, chunk: list[SourceObject], batch_
 
 
 @contextmanager
-def _deliveries(night: Night, source: _Source, chunk: list[SourceObject]) -> Iterator[tuple[DataFrame, Path | None]]:
-    """Read the objects, once, and keep what is in them while the caller looks at it; also say where, if it is in a folder."""
+def _deliveries(
+    night: Night, source: _Source, chunk: list[SourceObject]
+) -> Iterator[tuple[DataFrame, DataFrame, Path | None]]:
+    """Read the objects, once, and keep what is in them while the caller looks at it.
+
+    Yields the rows, what each object held, and the folder of the rows, if they are in one.
+    """
     ddl = delivery_ddl(source.table)
     wanted = [each for each in chunk if each.skipped is None]
+    spark = night.lake.spark
     if night.is_on_one_machine:
         with staging_folder(night.settings.lake_uri) as folder:
+            counts = [COUNTS.empty_table()]
             for begin in range(0, len(wanted), _TOLD):
                 part = wanted[begin : begin + _TOLD]
-                stage(_frame(night, part).repartition(_tasks(part)), source.batches, folder)
+                objects = _frame(night, part).repartition(_tasks(part))
+                counts.append(stage(objects, source.batches, source.at, folder))
                 night.progress.tell("ingest", f"{source.name}, {begin + len(part):,} of {len(wanted):,} objects read")
-            yield staged_rows(night.lake.spark, ddl, folder), folder
+            yield staged_rows(spark, ddl, folder), spark.createDataFrame(pa.concat_tables(counts)), folder
     else:
         # Neighbours in time go to the same task: it then writes few days, and a day lies in few files.
         objects = _frame(night, wanted).repartitionByRange(_tasks(wanted), "publish_date", "uri")
         kept = parse_objects(objects, source.batches, ddl).persist()
-        yield kept, None
+        yield kept, cloudtrail.count_rows(kept, source.at), None
         kept.unpersist()
 
 

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 ROWS = pa.schema(
     [(name, pa.string()) for name in ("source_uri", "source_etag", "reason", "uri", "etag", "sha256", "excerpt")]
-    + [("record_index", pa.int64())]
+    + [("record_index", pa.int64()), ("event_at", pa.timestamp("us", tz="UTC"))]
 )
 DDL = (
     "source_uri string, source_etag string, reason string, uri string, etag string, sha256 string, excerpt string, "
-    "record_index bigint"
+    "record_index bigint, event_at timestamp"
 )
 
 
@@ -42,6 +42,7 @@ def reader() -> Batches:
                     "source_etag": each.etag,
                     "record_index": n,
                     "reason": "bad" if n == 2 else None,
+                    "event_at": None if n == 2 else n,
                 }
                 for n in range(3)
             ]
@@ -58,9 +59,9 @@ def objects(spark: SparkSession, *uris: str) -> DataFrame:
 
 def test_stage__spark_reads_what_the_workers_wrote(spark: SparkSession, tmp_path: Path) -> None:
     with staging_folder(str(tmp_path / "a {lake} [1] % \u00e9")) as folder:
-        stage(objects(spark, "a", "b"), reader(), folder)
-        stage(objects(spark, "empty"), reader(), folder)
-        stage(objects(spark, "c"), reader(), folder)
+        stage(objects(spark, "a", "b"), reader(), "event_at", folder)
+        stage(objects(spark, "empty"), reader(), "event_at", folder)
+        stage(objects(spark, "c"), reader(), "event_at", folder)
         found = staged_rows(spark, DDL, folder).groupBy("source_uri").count().collect()
         assert {row["source_uri"]: row["count"] for row in found} == {"a": 3, "b": 3, "c": 3}
     assert not folder.exists()
@@ -71,7 +72,7 @@ def test_staged_rows__of_no_files_are_none(spark: SparkSession, tmp_path: Path) 
 
 
 def test_staged_batches__without_what_was_rejected_or_is_left_out(spark: SparkSession, tmp_path: Path) -> None:
-    stage(objects(spark, "a", "b"), reader(), tmp_path)
+    stage(objects(spark, "a", "b"), reader(), "event_at", tmp_path)
     left_out = spark.createDataFrame(
         [("a", "v1", 1), ("b", "v2", 0)], "source_uri string, source_etag string, record_index bigint"
     )
@@ -82,7 +83,7 @@ def test_staged_batches__without_what_was_rejected_or_is_left_out(spark: SparkSe
 
 def test_stage__a_task_that_fails_leaves_no_rows(spark: SparkSession, tmp_path: Path) -> None:
     with pytest.raises(Exception, match="the disk is full"):
-        stage(objects(spark, "broken"), reader(), tmp_path)
+        stage(objects(spark, "broken"), reader(), "event_at", tmp_path)
     assert staged_rows(spark, DDL, tmp_path).isEmpty()
 
 
@@ -94,7 +95,7 @@ def test_stage__a_task_that_is_tried_again_after_it_wrote_gives_its_rows_once(
         "pipelines.staging.uuid4", lambda: UUID(int=7)
     )  # the same batch, as for one attempt after another
     for _ in range(2):
-        stage(objects(spark, "a", "b").coalesce(1), reader(), tmp_path)
+        stage(objects(spark, "a", "b").coalesce(1), reader(), "event_at", tmp_path)
     assert staged_rows(spark, DDL, tmp_path).count() == 6
 
 
@@ -110,7 +111,7 @@ def test_staging_folder__what_a_killed_run_left_is_removed_a_day_later(tmp_path:
 
 def rejected(count: int) -> pa.Table:
     rows = [{"uri": "u", "etag": "e", "record_index": n, "reason": "bad"} for n in range(count)]
-    return pa.Table.from_pylist(rows, schema=pa.schema(list(ROWS)[2:]))
+    return pa.Table.from_pylist(rows, schema=pa.schema(list(ROWS)[2:-1]))
 
 
 def test_append_batches__refuses_other_rows_than_were_checked(spark: SparkSession, tmp_path: Path) -> None:

@@ -10,7 +10,15 @@ import orjson
 import pytest
 
 from expectations.tables.bronze import CLOUDTRAIL_EVENTS
-from transforms.cloudtrail import delivery_batches, delivery_ddl, files, parse_objects, rejects, resolve_copies
+from transforms.cloudtrail import (
+    count_rows,
+    delivery_batches,
+    delivery_ddl,
+    files,
+    parse_objects,
+    rejects,
+    resolve_copies,
+)
 from transforms.enrichment import Location
 
 if TYPE_CHECKING:
@@ -96,7 +104,7 @@ def test_rejects__are_records_and_objects(deliveries: DataFrame) -> None:
 
 
 def test_files__say_what_each_object_held(deliveries: DataFrame, objects: DataFrame) -> None:
-    found = {row.uri: row for row in files(deliveries, objects).collect()}
+    found = {row.uri: row for row in files(count_rows(deliveries), objects).collect()}
     assert {uri: (row.status, row.record_count, row.rejected_count) for uri, row in found.items()} == {
         "s3://b/good": ("ingested", 3, 1),
         "s3://b/empty": ("ingested", 0, 0),

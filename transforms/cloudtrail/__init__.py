@@ -5,10 +5,12 @@ Belongs here: what a record means and which of its copies stands. Does not: list
 
 from transforms.cloudtrail.arrow import delivery_ddl
 from transforms.cloudtrail.copies import Resolved, only_callers_copies, resolve_copies
-from transforms.cloudtrail.deliveries import delivery_batches, files, parse_objects, rejects
+from transforms.cloudtrail.counts import count_rows, files
+from transforms.cloudtrail.deliveries import delivery_batches, parse_objects, rejects
 
 __all__ = [
     "Resolved",
+    "count_rows",
     "delivery_batches",
     "delivery_ddl",
     "files",

@@ -1,7 +1,7 @@
 """Objects of a trail, to frames of deliveries: one row per record, read or rejected.
 
-Belongs here: the loop over objects, and what to say about each object afterwards. Does not: opening them (`read` is an argument),
-what a record means (records), and which of several copies stands (copies).
+Belongs here: the loop over objects. Does not: opening them (`read` is an argument), what a record means (records), which of
+several copies stands (copies), and what is said of each object afterwards (counts).
 """
 
 from __future__ import annotations
@@ -205,40 +205,4 @@ def rejects(deliveries: DataFrame) -> DataFrame:
             "record_index",
             *_REJECTION,
         )
-    )
-
-
-def files(deliveries: DataFrame, objects: DataFrame, at: str = "event_at") -> DataFrame:
-    """Return what each object held.
-
-    Args:
-        deliveries: of `parse_objects`, of this stage or another.
-        objects: uri, etag, `skipped` (why it was left alone, null if it was read) and whatever else is known of them. An object
-            without a delivery held no records, which is no fault.
-        at: the time of a record.
-
-    Returns:
-        The objects' columns, without `skipped`; record_count, rejected_count, min_event_at, max_event_at, status (ingested,
-        rejected if the object as a whole could not be read, skipped), reason.
-    """
-    is_object = F.col("record_index") == F.lit(-1)
-    counted = deliveries.groupBy(F.col("source_uri").alias("uri"), F.col("source_etag").alias("etag")).agg(
-        F.count_if(~is_object).alias("record_count"),
-        F.count_if(F.col("reason").isNotNull()).alias("rejected_count"),
-        F.min(at).alias("min_event_at"),
-        F.max(at).alias("max_event_at"),
-        F.max(F.when(is_object, F.col("reason"))).alias("reason"),
-    )
-    status = F.when(F.col("skipped").isNotNull(), "skipped").when(F.col("reason").isNotNull(), "rejected")
-    return (
-        objects.join(counted, on=["uri", "etag"], how="left")
-        .withColumns(
-            {
-                "record_count": F.coalesce("record_count", F.lit(0)),
-                "rejected_count": F.coalesce("rejected_count", F.lit(0)),
-                "status": status.otherwise("ingested"),
-                "reason": F.coalesce("skipped", "reason"),
-            }
-        )
-        .drop("skipped")
     )
