@@ -30,9 +30,12 @@ def delivery_ddl(table: Table) -> str:
 
 def delivery_schema(table: Table) -> pa.Schema:
     """Return the same as an Arrow schema. No column is required there: a rejected record has next to none."""
-    return pa.schema(
-        [(c.name, _TYPES[c.type]) for c in (*table.columns, *(Column(n, "string", "") for n in REJECTION))]
-    )
+    return arrow_schema((*table.columns, *(Column(name, "string", "") for name in REJECTION)))
+
+
+def arrow_schema(columns: Iterable[Column]) -> pa.Schema:
+    """Return columns of a contract as an Arrow schema."""
+    return pa.schema([(column.name, _TYPES[column.type]) for column in columns])
 
 
 def record_batch(schema: pa.Schema, fields: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> pa.RecordBatch:

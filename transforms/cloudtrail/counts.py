@@ -12,25 +12,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import functions as F
 
+from expectations.tables.bronze import INGEST_FILES
+from transforms.cloudtrail.arrow import arrow_schema
+
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-_INSTANT = pa.timestamp("us", tz="UTC")
-COUNTS = pa.schema(
-    [
-        ("uri", pa.string()),
-        ("etag", pa.string()),
-        ("record_count", pa.int64()),
-        ("rejected_count", pa.int64()),
-        ("min_event_at", _INSTANT),
-        ("max_event_at", _INSTANT),
-        ("reason", pa.string()),
-    ]
-)
-COUNTS_DDL = (
-    "uri string, etag string, record_count bigint, rejected_count bigint, min_event_at timestamp, max_event_at timestamp, "
-    "reason string"
-)
+_COLUMNS = [
+    INGEST_FILES.column(name)
+    for name in ("uri", "etag", "record_count", "rejected_count", "min_event_at", "max_event_at", "reason")
+]
+COUNTS = arrow_schema(_COLUMNS)
+COUNTS_DDL = ", ".join(f"{column.name} {column.type}" for column in _COLUMNS)
 _OBJECT = ["uri", "etag"]
 _FOLDED = [
     ("record_count", "sum"),
@@ -85,7 +78,7 @@ def _folded(counts: pa.Table) -> pa.Table:
 
 
 def count_rows(deliveries: DataFrame, at: str = "event_at") -> DataFrame:
-    """Return the same from rows that Spark has: COUNTS_DDL, a row per object that had a row."""
+    """Return the same from rows that Spark has: COUNTS, a row per object that had a row."""
     is_object = F.col("record_index") == F.lit(_WHOLE_OBJECT)
     return deliveries.groupBy(F.col("source_uri").alias("uri"), F.col("source_etag").alias("etag")).agg(
         F.count_if(~is_object).alias("record_count"),
@@ -100,7 +93,7 @@ def files(counts: DataFrame, objects: DataFrame) -> DataFrame:
     """Return what each object held.
 
     Args:
-        counts: COUNTS_DDL.
+        counts: of `Counter` or `count_rows`.
         objects: uri, etag, `skipped` (why it was left alone, null if it was read) and whatever else is known of them. An object
             that was not counted held no records, which is no fault.
 
