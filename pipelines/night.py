@@ -54,18 +54,21 @@ class Night:
 
     def _begin_spark(self) -> SparkSession:
         self.progress.tell("lake", "starting Spark")
-        _begin(load_expectations)  # whatever needs Spark ends in a check
         return spark_session(self.settings.spark_master, memory=self.settings.spark_memory)
 
     def open_early(self) -> None:
-        """Begin to open the lake while the caller does something else, and Spark if it is a new one, which has news for certain."""
+        """Begin to open the lake while the caller does something else, and all else if it is a new one: it has news for certain."""
 
         def open_it() -> None:
-            with suppress(Exception):  # whoever needs the lake meets the same error, and tells it
-                if self.lake.version(INGEST_FILES) == 0:
-                    self.lake.spark  # noqa: B018
+            if self.lake.version(INGEST_FILES) == 0:
+                self.begin_early()
 
         _begin(open_it)
+
+    def begin_early(self) -> None:
+        """Begin Spark, and load what checks its rows, while the caller does something else. For a night that has news."""
+        _begin(lambda: self.lake.spark)
+        _begin(load_expectations)
 
     @property
     def is_large(self) -> bool:
@@ -119,7 +122,11 @@ class Night:
 
 
 def _begin(work: Callable[[], object]) -> None:
-    Thread(target=work, daemon=True).start()
+    def quietly() -> None:
+        with suppress(Exception):  # whoever needs the result meets the same error, and tells it
+            work()
+
+    Thread(target=quietly, daemon=True).start()
 
 
 def days_in(frame: DataFrame) -> list[date | None]:

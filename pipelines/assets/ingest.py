@@ -82,6 +82,7 @@ def ingest(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night]) ->
     verdicts = {table.name: Verdict(table.name, 0, (), ()) for table in _TABLES}
     for source in _sources(night):
         for chunk in _chunks(night, source.name, first, last, accounts):
+            night.begin_early()
             night.bytes_read += sum(each.size for each in chunk if each.skipped is None)
             night.compile_queries(wanted=night.is_large)
             night.progress.tell("ingest", _extent(source.name, chunk))
@@ -161,7 +162,7 @@ def _known(night: Night, listed: list[SourceObject]) -> set[tuple[str, str]]:
 
 
 def _read_chunk(night: Night, source: _Source, chunk: list[SourceObject], batch_id: str) -> Iterator[Verdict]:
-    """Read one lot and publish what it holds, the ledger last; stops at the first table whose contract breaks."""
+    """Read one chunk and publish what it holds, the ledger last; stops at the first table whose contract breaks."""
     objects = _frame(night, chunk)
     with _deliveries(night, source, chunk) as (deliveries, counts, folder):
         before = night.lake.read(REJECTED_RECORDS) if night.lake.version(REJECTED_RECORDS) else None
