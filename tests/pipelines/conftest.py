@@ -1,15 +1,21 @@
-"""A small generated organisation, and the whole job run over it once: what the tests of the job start from."""
+"""A small generated organisation, and the whole job run over it once: what the tests of the job start from.
+
+And the command line, as far as it goes without Spark: what the tests of commands, of settings and of what must hold before start from.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from benchmarks.organisation import Parameters, generate
+from pipelines import cli, preflight
 from pipelines.lake import Lake
 from pipelines.night import Night
 from pipelines.run import Outcome, run_nightly
@@ -63,3 +69,54 @@ def settings_of(organisation: Path, lake: Path) -> Settings:
         geo_city=(organisation / "geo" / "city.mmdb",),
         geo_asn=(organisation / "geo" / "asn.mmdb",),
     )
+
+
+@pytest.fixture
+def at_a_prompt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No variables, a folder of one's own, a Java that is never asked, and no Spark."""
+    for name in [name for name in os.environ if name.upper().startswith("ROLESCOPE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(preflight, "java_home", lambda: tmp_path)
+
+
+@pytest.fixture
+def asked(at_a_prompt: None, monkeypatch: pytest.MonkeyPatch) -> list[tuple[date, date]]:
+    """What the job was asked to run; it says that nothing was left out."""
+    days: list[tuple[date, date]] = []
+
+    def run_job(
+        settings: Settings, first: date, last: date, _accounts: Any = None
+    ) -> tuple[SimpleNamespace, list[str]]:
+        days.append((first, last))
+        return SimpleNamespace(settings=settings), []
+
+    monkeypatch.setattr(cli, "_run_job", run_job)
+    return days
+
+
+@pytest.fixture
+def said(at_a_prompt: None, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    """Run the command line; return its exit status and what it says, on either stream."""
+
+    def run(*arguments: object) -> tuple[int, str]:
+        status = cli.exit_status_of(list(map(str, arguments)))
+        told = capsys.readouterr()
+        return status, (told.out + told.err).strip()
+
+    return run
+
+
+@pytest.fixture
+def logs(at_a_prompt: None, tmp_path: Path) -> tuple[str, Path]:
+    """The option that names a folder with an object of a day."""
+    return "--cloudtrail", put(tmp_path / "logs", "2026-03-02")
+
+
+def put(root: Path, *days: str, kind: str = "CloudTrail", name: str = "a.json.gz") -> Path:
+    """Put an empty object below each day of an account's logs."""
+    for day in days:
+        folder = root / "AWSLogs" / "111111111111" / kind / "us-east-1" / day.replace("-", "/")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+    return root

@@ -12,10 +12,8 @@ from pyspark.sql import functions as F
 
 from expectations.tables import (
     CLOUDTRAIL_EVENTS,
-    CREDENTIAL_ISSUANCES,
     CREDENTIAL_SESSIONS,
     INGEST_FILES,
-    SESSION_USAGE,
 )
 from tests.builders import ACCOUNT, Row, at, frame, row
 from transforms.issuances import build_credential_issuances
@@ -24,11 +22,9 @@ from transforms.sessions.build import (
     as_bound,
     bind_sessions,
     log_windows,
-    only_due,
     root_sessions,
     with_unbound_reason,
 )
-from transforms.sessions.identity import with_home
 from transforms.usage import count_usage, with_sessions
 
 if TYPE_CHECKING:
@@ -385,78 +381,3 @@ def test_root_sessions__keeps_the_rules_of_its_table(spark: SparkSession, found:
     broken = [F.count_if(~F.expr(rule)).alias(name) for name, rule in CREDENTIAL_SESSIONS.constraints.items()]
     [counts] = sessions.agg(F.count_distinct(*CREDENTIAL_SESSIONS.key).alias("keys"), *broken).collect()
     assert counts.asDict() == {"keys": len(found)} | dict.fromkeys(CREDENTIAL_SESSIONS.constraints, 0)
-
-
-def test_with_home__the_best_usage_that_is_its_own(spark: SparkSession) -> None:
-    def issue(action: str, key: str | None = None, **fields: Any) -> Row:
-        named = {"issued_principal_id": f"AROA-{action}:n", "issued_role_arn": arn(action), "issued_session_name": "n"}
-        issued = {"issued_at": T, "issued_access_key_id": key or action, "issued_role_account_id": ACCOUNT}
-        return row(CREDENTIAL_ISSUANCES, action_id=action, **{**named, **issued, **fields})
-
-    def use(principal: str, since: str, key: str | None = None) -> Row:
-        return row(SESSION_USAGE, principal_id=principal, session_created_at=since, access_key_id=key, first_event_at=seconds(9),
-                   role_arn=arn(principal[5:].partition(":")[0]))  # fmt: skip
-
-    issuances = [
-        issue("exact"), issue("key", "K"), issue("near"), issue("unused"), issue("nameless", issued_principal_id=None),
-        issue("late-1"), issue("late-2", issued_principal_id="AROA-late-1:n", issued_at=seconds(1)),
-        issue("denied", outcome="denied"),
-    ]  # fmt: skip
-    usage = [
-        use("AROA-exact:n", T), use("AROA-exact:n", seconds(1), "exact"), use("AROA-exact:n", seconds(-1 + 3600)),
-        use("AROA-else:m", seconds(3), "K"), use("AROA-key:n", seconds(1)), use("AROA-near:n", seconds(1)),
-        use("AROA-nameless:n", T), use("AROA-late-1:n", seconds(1)),
-    ]  # fmt: skip
-    homes = with_home(frame(spark, CREDENTIAL_ISSUANCES, *issuances), frame(spark, SESSION_USAGE, *usage)).collect()
-    assert {
-        each.action_id: (each.home_principal_id, (each.home_started_at.astimezone(UTC) - at(T)).seconds, each.is_twin)
-        for each in homes
-    } == {
-        "exact": ("AROA-exact:n", 0, False),
-        "key": ("AROA-else:m", 3, False),
-        "near": ("AROA-near:n", 1, False),
-        "unused": ("AROA-unused:n", 0, False),
-        "nameless": ("AROA-nameless:n", 0, False),
-        "late-1": ("AROA-late-1:n", 0, False),  # the use a second later has an issuance of its own
-        "late-2": ("AROA-late-1:n", 1, False),
-    }
-
-
-def test_only_due__an_unresolved_session_whose_reason_is_another_by_now(spark: SparkSession) -> None:
-    def waiting(name: str, reason: str | None, **fields: Any) -> Row:
-        return row(CREDENTIAL_SESSIONS, credential_session_id=name, attribution_reason=reason,
-                   **{"started_at": "2026-05-08 12:00", **fields})  # fmt: skip
-
-    sessions = [
-        waiting("still pending", "PENDING"),
-        waiting("pending no more", "PENDING", started_at="2026-05-07 12:00"),
-        waiting("account known by now", "NO_ACCOUNT"),
-        waiting("account still unknown", "NO_ACCOUNT", account_id=UNLOGGED),
-        waiting("reaches back by now", "BEFORE_WINDOW", started_at="2026-05-01 00:00"),
-        waiting("its parent waits", "PENDING", started_at="2026-05-07 12:00", top_session_id="pending no more"),
-        waiting("two parents", "AMBIGUOUS"),
-        waiting("resolved", None),
-    ]
-    due = only_due(frame(spark, CREDENTIAL_SESSIONS, *sessions), windows_of(spark), CLOCK)
-    assert {each.credential_session_id for each in due.collect()} == {
-        "pending no more", "account known by now", "reaches back by now",
-    }  # fmt: skip
-    assert set(due.columns) == set(CREDENTIAL_SESSIONS.column_names)
-
-
-def test_log_windows__begin_on_the_first_day_whatever_came_late(spark: SparkSession) -> None:
-    def file(account: str | None, published: str, earliest: str, **fields: Any) -> Row:
-        return row(INGEST_FILES, uri=f"{account}{published}{earliest}", account_id=account, publish_date=published,
-                   min_event_at=earliest, max_event_at=earliest, **fields)  # fmt: skip
-
-    windows = log_windows(frame(
-        spark, INGEST_FILES,
-        file("late", "2026-05-01", "2026-04-30 23:00"), file("late", "2026-05-02", "2026-04-01 00:00"),
-        file("midday", "2026-05-01", "2026-05-01 12:00"), file("midday", "2026-05-01", "2026-05-01 13:00"),
-        file("unreadable", "2026-05-01", "2026-05-01 12:00", status="rejected"),
-        file("findings", "2026-05-01", "2026-05-01 12:00", source="guardduty"), file(None, "2026-05-01", "2026-05-01 12:00"),
-    ))  # fmt: skip
-    starts = {
-        each.account_id: each.starts_at for each in windows.selectExpr("account_id", "string(starts_at)").collect()
-    }
-    assert starts == {"late": "2026-05-01 00:00:00", "midday": "2026-05-01 12:00:00"}

@@ -1,0 +1,194 @@
+"""Before a command begins: which days it runs, and everything that would otherwise fail an hour later."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from expectations.tables import CLOUDTRAIL_EVENTS, INGEST_FILES
+from pipelines import preflight
+from pipelines.preflight import DONE, IN_PART, NOTHING, WRONG_USE
+from pipelines.spark import JavaMissingError
+from tests.pipelines.conftest import put
+
+# -- sources ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("option", "source"), [("--cloudtrail", "cloudtrail"), ("--findings", "guardduty")])
+@pytest.mark.parametrize("command", [["run"], ["investigate", "--finding", "x"]])
+def test_exit_status_of__a_folder_that_is_not_there_is_named(said, tmp_path, command, option, source):
+    assert said(*command, option, "none") == (NOTHING, f"rolescope: {source}: there is no folder none")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_run__what_a_folder_is_named_cannot_command_the_terminal(said):
+    assert said("run", "--cloudtrail", "\x1b[2J\x07\n[red]x[/red]") == (
+        NOTHING,
+        "rolescope: cloudtrail: there is no folder [U+001B][2J[U+0007][U+000A][red]x[/red]",
+    )
+
+
+def test_run__what_a_folder_has_cannot_command_the_terminal(said, tmp_path):
+    (tmp_path / "logs" / "\x1b]0;pwned\x07").mkdir(parents=True)
+    status, text = said("run", "--cloudtrail", "logs")
+    assert (status, "it has [U+001B]]0;pwned[U+0007]" in text) == (NOTHING, True)
+
+
+def test_run__says_what_it_looked_for_where_nothing_was_published(said, tmp_path):
+    put(tmp_path / "logs", "2026-03-02")
+    put(tmp_path / "exported", "2026-03-02", kind="GuardDuty")
+    folders = ("--cloudtrail", "logs", "--findings", "exported")
+    trail = "logs/AWSLogs/<account>/CloudTrail/<region>/YYYY/MM/DD/*.json.gz"
+    findings = "exported/AWSLogs/<account>/GuardDuty/<region>/YYYY/MM/DD/*.jsonl.gz"
+    assert said("run", *folders, "--from", "2026-03-03") == (
+        NOTHING,
+        f"rolescope: nothing was published from 2026-03-03 to the end as {trail} or {findings}",
+    )
+    assert said("run", *folders[:2], "--to", "2026-03-01") == (
+        NOTHING,
+        f"rolescope: nothing was published from the beginning to 2026-03-01 as {trail}",
+    )
+
+
+def test_run__objects_that_are_not_for_us_are_nothing(said, tmp_path):
+    put(tmp_path / "logs", "2026-03-02", name="notes.txt")
+    status, text = said("run", "--cloudtrail", "logs")
+    assert (status, text.startswith("rolescope: nothing was published as logs/AWSLogs/")) == (NOTHING, True)
+
+
+# -- days ------------------------------------------------------------------------------------------------------------
+
+
+def test_run__needs_days_in_order(said, tmp_path):
+    put(tmp_path, "2026-03-02")
+    assert said("run", "--cloudtrail", tmp_path, "--from", "2026-03-05", "--to", "2026-03-01") == (
+        WRONG_USE,
+        "rolescope: --from 2026-03-05 is after --to 2026-03-01",
+    )
+
+
+def test_run__runs_all_days_of_all_folders(said, asked, tmp_path):
+    put(tmp_path / "logs", "2026-03-02", "2026-03-04")
+    put(tmp_path / "exported", "2026-02-27", kind="GuardDuty")
+    status, text = said("run", "--cloudtrail", "logs", "--findings", "exported")
+    assert (status, asked) == (DONE, [(date(2026, 2, 27), date(2026, 3, 4))])
+    assert text.splitlines() == [
+        "rolescope: 2026-02-27 to 2026-03-04 into lake",
+        "done: tables in lake, reports in lake/reports",
+    ]
+
+
+def test_run__runs_the_days_that_are_asked_for(said, asked, tmp_path):
+    put(tmp_path / "logs", "2026-03-02", "2026-03-04", "2026-03-08")
+    assert said("run", "--cloudtrail", "logs", "--from", "2026-03-01", "--to", "2026-03-05")[0] == DONE
+    assert asked == [(date(2026, 3, 1), date(2026, 3, 5))]
+
+
+def test_run__asks_for_no_day_before_there_were_logs_or_after_today(said, asked, tmp_path):
+    put(tmp_path / "logs", "2026-03-02")
+    said("run", "--cloudtrail", "logs", "--from", "0001-01-01", "--to", "9999-12-31")
+    [(first, last)] = asked
+    today = datetime.now(UTC).date()
+    assert first == date(2013, 11, 13)
+    assert today - timedelta(days=1) <= last <= today
+
+
+def test_run__objects_below_impossible_days_are_left_out_and_named(said, asked, tmp_path):
+    put(tmp_path / "logs", "0001-01-01", "2013-11-12", "2026-03-02", "9999-12-31")
+    status, text = said("run", "--cloudtrail", "logs")
+    assert (status, asked) == (IN_PART, [(date(2026, 3, 2), date(2026, 3, 2))])
+    assert text.splitlines()[-1] == (
+        "left out: 3 objects below days before CloudTrail began or still to come: 0001-01-01, 2013-11-12, 9999-12-31"
+    )
+
+
+def test_run__only_impossible_days_are_nothing(said, asked, tmp_path):
+    put(tmp_path / "logs", *(f"9999-12-{day}" for day in range(10, 17)))
+    status, text = said("run", "--cloudtrail", "logs")
+    assert (status, asked) == (NOTHING, [])
+    assert "(7 objects below days before CloudTrail began or still to come: 9999-12-10, " in text
+    assert text.endswith(" and 2 more)")
+
+
+# -- lake, reports and Java --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["lake", "reports"])
+def test_run__a_file_is_no_folder_to_write_to(said, asked, logs, tmp_path, what):
+    (tmp_path / "file").touch()
+    assert said("run", *logs, f"--{what}", "file") == (NOTHING, f"rolescope: {what}: file is a file, not a folder")
+    status, text = said("run", *logs, f"--{what}", "file/below")
+    assert (status, text) == (NOTHING, f"rolescope: {what}: file/below cannot be written (Not a directory)")
+    assert asked == []
+
+
+@pytest.mark.parametrize("what", ["lake", "reports"])
+def test_run__a_folder_that_cannot_be_written_is_named(said, asked, logs, monkeypatch, what):
+    def refuse(dir):  # noqa: A002
+        if dir == Path("sealed"):
+            raise PermissionError(13, "Permission denied")
+        return open(os.devnull)
+
+    monkeypatch.setattr(preflight.tempfile, "TemporaryFile", refuse)
+    assert said("run", *logs, f"--{what}", "sealed") == (
+        NOTHING,
+        f"rolescope: {what}: sealed cannot be written (Permission denied)",
+    )
+    assert asked == []
+
+
+def test_run__what_lies_in_the_place_of_a_table_is_named(said, asked, logs, tmp_path):
+    (tmp_path / "lake" / CLOUDTRAIL_EVENTS.name / "mine").mkdir(parents=True)
+    status, text = said("run", *logs)
+    assert (status, asked) == (NOTHING, [])
+    assert text.startswith(f"rolescope: lake/{CLOUDTRAIL_EVENTS.name} is in the way: it is no table of a lake")
+
+
+def test_run__other_things_in_the_lake_folder_do_no_harm(said, asked, logs, tmp_path):
+    (tmp_path / "lake" / CLOUDTRAIL_EVENTS.name / "_delta_log").mkdir(parents=True)
+    (tmp_path / "lake" / INGEST_FILES.name).mkdir()
+    (tmp_path / "lake" / "notes.txt").touch()
+    assert said("run", *logs)[0] == DONE
+
+
+def test_run__a_remote_lake_needs_a_folder_for_reports(said, asked, logs, tmp_path):
+    assert said("run", *logs, "--lake", "s3a://bucket/lake") == (
+        WRONG_USE,
+        "rolescope: the lake s3a://bucket/lake is no local folder: name one for the reports with --reports",
+    )
+    assert said("run", *logs, "--lake", "s3a://bucket/lake", "--reports", "reports")[0] == DONE
+    assert not list(tmp_path.glob("s3a*"))
+
+
+@pytest.mark.parametrize("command", [["status"], ["investigate", "--finding", "x"]])
+def test_exit_status_of__looking_for_a_lake_does_not_make_one(said, tmp_path, command):
+    (tmp_path / "other" / "things").mkdir(parents=True)
+    (tmp_path / "file").touch()
+    for lake in ("none", "other", "file"):
+        assert said(*command, "--lake", lake) == (
+            NOTHING,
+            f"rolescope: there is no lake in {lake}: make one with `rolescope run`, or name it with --lake",
+        )
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "other", "things"]
+
+
+@pytest.mark.parametrize("command", [["run"], ["status"], ["investigate", "--finding", "x"]])
+def test_exit_status_of__no_java_is_nothing_done(said, logs, monkeypatch, command):
+    def none():
+        raise JavaMissingError("install one")
+
+    monkeypatch.setattr(preflight, "java_home", none)
+    sources = logs if command != ["status"] else ()
+    assert said(*command, *sources) == (NOTHING, "rolescope: install one")
+
+
+def test_run__spark_elsewhere_needs_no_java_here(said, asked, logs, monkeypatch):
+    def none():
+        raise JavaMissingError("install one")
+
+    monkeypatch.setattr(preflight, "java_home", none)
+    monkeypatch.setenv("ROLESCOPE_SPARK_MASTER", "sc://elsewhere")
+    assert said("run", *logs)[0] == DONE
