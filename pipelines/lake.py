@@ -134,14 +134,33 @@ class Lake:
         feed = self.spark.read.format("delta").option("readChangeFeed", "true").option("startingVersion", since + 1)
         return feed.load(self.path(table))
 
-    def read_rows(self, table: Table, columns: Sequence[str], where: str) -> list[dict[str, Any]]:
-        """Return columns of the rows that meet a SQL condition, here and now: for what is no longer than a listing."""
+    def read_rows(
+        self, table: Table, columns: Sequence[str], where: str = "true", group_by: Sequence[str] = ()
+    ) -> list[dict[str, Any]]:
+        """Return what a SQL condition holds for, here and now: for what is no longer than a listing. A local lake needs no Spark.
+
+        Args:
+            table: which.
+            columns: names, or with `group_by` aggregates as well (`max(at) AS last_at`), in SQL that Spark and DataFusion share.
+            where: condition.
+            group_by: names.
+
+        Raises:
+            LakeError: a file of a local table is damaged or gone.
+        """
         self.ensure(table)
         if self.is_local:
-            engine = QueryBuilder().register("rows", DeltaTable(self.path(table)))
-            found = pa.table(engine.execute(f"SELECT {', '.join(columns)} FROM rows WHERE {where}").read_all())
+            grouping = f" GROUP BY {', '.join(group_by)}" if group_by else ""
+            query = f"SELECT {', '.join(columns)} FROM rows WHERE {where}{grouping}"
+            try:
+                engine = QueryBuilder().register("rows", DeltaTable(self.path(table)))
+                found = pa.table(engine.execute(query).read_all())
+            except Exception as error:  # delta-rs raises no narrower class
+                raise LakeError(f"{self.path(table)} cannot be read: {error}") from error
         else:
-            found = self.read(table).where(where).select(*columns).toArrow()
+            chosen = self.read(table).where(where)
+            aggregates = [F.expr(column) for column in columns if column not in group_by]
+            found = (chosen.groupBy(*group_by).agg(*aggregates) if group_by else chosen.select(*columns)).toArrow()
         rows: list[dict[str, Any]] = found.to_pylist()
         return rows
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -13,49 +13,45 @@ from expectations.tables import INGEST_FILES, REJECTED_RECORDS
 from pipelines.report.texts import visible
 from pipelines.settings import Settings
 
+_REASONS = 20  # that are listed, the most frequent first
 _WIDE = 1000  # of a table: rich would cut account ids and dates to what it takes for the terminal's width
 
 
 def print_status(settings: Settings) -> None:
     """Print three tables: accounts, rejects, runs."""
-    from pyspark.sql import functions as F  # noqa: PLC0415
-
     from pipelines.night import Night  # noqa: PLC0415
     from pipelines.run import last_runs  # noqa: PLC0415
 
-    night = Night(settings)
-    by_account = (
-        night.lake.read(INGEST_FILES)
-        .where("source IN ('cloudtrail', 'guardduty')")
-        .groupBy("source", "account_id")
-        .agg(
-            F.max("publish_date").alias("published to"),
-            F.date_format(F.max("max_event_at"), "yyyy-MM-dd HH:mm:ss").alias("events to (UTC)"),
-            F.count("*").alias("objects"),
-            F.sum("record_count").alias("records"),
-            F.sum("rejected_count").alias("rejected"),
-        )
-        .orderBy("source", "account_id")
+    lake = Night(settings).lake
+    by_account = lake.read_rows(
+        INGEST_FILES,
+        [
+            "source",
+            "account_id",
+            "max(publish_date) AS published_to",
+            "max(max_event_at) AS events_to",
+            "count(*) AS objects",
+            "sum(record_count) AS records",
+            "sum(rejected_count) AS rejected",
+        ],
+        "source IN ('cloudtrail', 'guardduty')",
+        group_by=["source", "account_id"],
     )
-    _print_table("Ingested", by_account)
-    rejects = night.lake.read(REJECTED_RECORDS).groupBy("reason").agg(F.count("*").alias("records"))
-    _print_table("Rejected", rejects.orderBy(F.desc("records"), "reason").limit(20), none="nothing was rejected")
+    ingested = _table(
+        "Ingested", "source", "account_id", "published to", "events to (UTC)", "objects", "records", "rejected"
+    )
+    for row in sorted(by_account, key=lambda row: (row["source"], row["account_id"] or "")):
+        ingested.add_row(*map(_cell, row.values()))
+    _print(ingested)
+    reasons = lake.read_rows(REJECTED_RECORDS, ["reason", "count(*) AS records"], group_by=["reason"])
+    rejected = _table("Rejected", *(["reason", "records"] if reasons else ["nothing was rejected"]))
+    for row in sorted(reasons, key=lambda row: (-row["records"], row["reason"]))[:_REASONS]:
+        rejected.add_row(*map(_cell, row.values()))
+    _print(rejected)
     runs = _table("Last runs", "run", "began (UTC)", "took", "ended")
     for line in last_runs(settings.lake_uri):
         runs.add_row(*line)
     _print(runs)
-
-
-def _print_table(title: str, frame: Any, none: str = "nothing yet") -> None:
-    table = _table(title, *frame.columns)
-    rows = frame.collect()
-    if not rows:
-        table = _table(title, none)
-    for row in rows:
-        table.add_row(
-            *["" if value is None else f"{value:,}" if isinstance(value, int) else _cell(str(value)) for value in row]
-        )
-    _print(table)
 
 
 def _table(title: str, *columns: str) -> RichTable:
@@ -66,5 +62,9 @@ def _print(table: RichTable) -> None:
     Console(highlight=False, width=_WIDE).print(table)
 
 
-def _cell(text: str) -> str:
-    return escape(visible(text))
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    return f"{value:,}" if isinstance(value, int) else escape(visible(str(value)))

@@ -11,7 +11,7 @@ import pytest
 from deltalake import DeltaTable
 
 from expectations.contract import Column, Table
-from pipelines.lake import Consumed, Lake, days_condition, times_condition
+from pipelines.lake import Consumed, Lake, LakeError, days_condition, times_condition
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -85,6 +85,29 @@ def test_state__is_the_same_from_the_log_and_from_spark(lake: Lake, monkeypatch:
     assert by_log == by_spark
     assert by_log[0][1] == Consumed({"logs": 8})
     assert by_log[1] == [{"visitor": "ann"}]
+
+
+def test_read_rows__groups_the_same_with_and_without_spark(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.append(VISITS, visits(lake, ("ann", MAY[0], 1), ("ann", MAY[1], 2), ("bob", None, 3)), Consumed())
+    columns = ["visitor", "max(day) AS last", "sum(count) AS visits", "count(*) AS days"]
+
+    def grouped() -> list[dict[str, object]]:
+        return sorted(lake.read_rows(VISITS, columns, group_by=["visitor"]), key=lambda row: str(row["visitor"]))
+
+    local = grouped()
+    monkeypatch.setattr(Lake, "is_local", False)
+    assert grouped() == local == [
+        {"visitor": "ann", "last": MAY[1], "visits": 3, "days": 2},
+        {"visitor": "bob", "last": None, "visits": 3, "days": 1},
+    ]  # fmt: skip
+
+
+def test_read_rows__a_table_with_a_lost_file_is_named(lake: Lake) -> None:
+    lake.append(VISITS, visits(lake, ("ann", MAY[0], 1)), Consumed())
+    for file in Path(lake.path(VISITS)).rglob("*.parquet"):
+        file.unlink()
+    with pytest.raises(LakeError, match="visits cannot be read"):
+        lake.read_rows(VISITS, ["visitor"])
 
 
 def test_ensure__any_reader_of_version_1_can_read_it(lake: Lake) -> None:

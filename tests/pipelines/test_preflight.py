@@ -175,13 +175,15 @@ def test_exit_status_of__looking_for_a_lake_does_not_make_one(said, tmp_path, co
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "other", "things"]
 
 
-@pytest.mark.parametrize("command", [["run"], ["status"], ["investigate", "--finding", "x"]])
+@pytest.mark.parametrize(
+    "command", [["run"], ["investigate", "--finding", "x"], ["status", "--lake", "s3a://bucket/lake"]]
+)
 def test_exit_status_of__no_java_is_nothing_done(said, logs, monkeypatch, command):
     def none():
         raise JavaMissingError("install one")
 
     monkeypatch.setattr(preflight, "java_home", none)
-    sources = logs if command != ["status"] else ()
+    sources = logs if command[0] != "status" else ()
     assert said(*command, *sources) == (NOTHING, "rolescope: install one")
 
 

@@ -1,10 +1,15 @@
-"""What `rolescope status` prints, as far as it goes without Spark."""
+"""What `rolescope status` prints: the same from a local lake, which needs no Spark, and from one that does."""
 
 from __future__ import annotations
+
+import json
 
 import pytest
 
 from pipelines import status
+from pipelines.lake import Lake
+from pipelines.night import Night
+from tests.pipelines.conftest import Ran
 
 ACCOUNT = "111111111111"
 
@@ -21,3 +26,24 @@ def test_print__a_narrow_terminal_cuts_no_account(
 
 def test_cell__takes_no_markup_and_no_commands() -> None:
     assert status._cell("\x1b[2J[red]x[/red]") == "[U+001B][2J\\[red]x\\[/red]"
+
+
+def test_print_status__counts_what_was_ingested(ran: Ran, capsys: pytest.CaptureFixture[str]) -> None:
+    status.print_status(ran.settings)
+    lines = capsys.readouterr().out.splitlines()
+    summary = json.loads((ran.organisation / "truth" / "summary.json").read_text(encoding="utf-8"))
+    records = [int(line.split()[-2].replace(",", "")) for line in lines if line.strip().startswith("cloudtrail")]
+    assert (len(records), sum(records)) == (3, summary["records_written"])
+    assert any("nothing was rejected" in line for line in lines)
+    assert any(line.rstrip().endswith("success") for line in lines)
+
+
+def test_print_status__says_the_same_with_spark(
+    ran: Ran, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status.print_status(ran.settings)
+    without = capsys.readouterr().out
+    monkeypatch.setattr(Lake, "is_local", False)
+    monkeypatch.setattr(Night, "_begin_spark", lambda _night: ran.lake.spark)
+    status.print_status(ran.settings)
+    assert capsys.readouterr().out == without
