@@ -8,6 +8,7 @@ reason, before it became a candidate.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from inspect import getdoc
 from typing import Any
 
 import dagster as dg
@@ -67,7 +68,7 @@ def table_asset(
             dg.AssetSpec(
                 table.name,
                 deps=[dg.AssetKey(each.name) for each in upstream],
-                description=f"{table.comment}\n\n{description or make.__doc__ or ''}".strip(),
+                description=f"{table.comment}\n\n{description or getdoc(make) or ''}".strip(),
                 metadata={"dagster/column_schema": column_schema(table)},
                 group_name=make.__module__.rsplit(".", maxsplit=1)[-1],
                 kinds={"spark", "deltalake"},

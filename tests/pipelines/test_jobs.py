@@ -87,6 +87,7 @@ def test_definitions__every_table_is_an_asset_with_its_columns_and_a_blocking_ch
         schema = node.metadata["dagster/column_schema"]
         assert [column.name for column in schema.columns] == table.column_names
         assert table.comment in (node.description or "")
+        assert "\n    " not in (node.description or "")  # Markdown would show it as code, and cut it
         assert [key.name for key in graph.get_check_keys_for_assets({dg.AssetKey(table.name)})] == ["contract"]
     assert {key.to_user_string() for key in graph.get_all_asset_keys()} == {
         *(table.name for table in TABLES),
