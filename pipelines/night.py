@@ -9,6 +9,9 @@ from datetime import date
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
+# Whole, before any thread begins: Great Expectations imports it in one while Dagster's queries in another already ask it to
+# inspect what they select, and half of it knows no answer (a run ended so).
+import sqlalchemy.orm  # noqa: F401
 from pyspark.sql import functions as F
 
 from expectations.contract import Table
