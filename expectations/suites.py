@@ -88,19 +88,23 @@ def build_suite(table: Table, row_count: int, key_count: int) -> Any:
     )
 
 
-def validate(frame: DataFrame, table: Table, row_count: int) -> Verdict:
-    """Hold a (persisted) frame against its table's suite.
+def validate(frame: DataFrame, table: Table, row_count: int | None = None) -> Verdict:
+    """Hold a (persisted) frame against its table's suite; no rows have nothing to break.
 
     Args:
         frame: candidate rows; each expectation reads them.
         table: contract.
-        row_count: how many rows there should be, so that a frame that lost its rows on the way does not pass vacuously.
+        row_count: how many rows there should be, if that is known from elsewhere: a frame that lost its rows does not pass.
     """
+    counted, key_count = _count(frame, table)
+    row_count = counted if row_count is None else row_count
+    if row_count == 0:
+        return Verdict(table.name, 0, (), ())
     # It would keep every column of the frame in memory once more: half of the time of a check.
     source = _context().data_sources.add_or_update_spark("candidates", persist=False)
     batch = source.add_dataframe_asset(table.name).add_batch_definition_whole_dataframe("candidate")
     checked = batch.get_batch({"dataframe": with_rules(frame, table)}).validate(
-        build_suite(table, row_count, _count_keys(frame, table)),
+        build_suite(table, row_count, key_count),
         result_format={"result_format": "SUMMARY", "partial_unexpected_count": 0},
     )
     _raise_what_stopped(checked.results, table)
@@ -117,13 +121,15 @@ def _context() -> Any:
     return context
 
 
-def _count_keys(frame: DataFrame, table: Table) -> int:
-    """Count the different keys, as 128 bits each: long keys themselves would all be sorted and sent around."""
+def _count(frame: DataFrame, table: Table) -> tuple[int, int]:
+    """Count rows and different keys in one query; keys as 128 bits each: long ones would all be sorted and sent around."""
     from pyspark.sql import functions as F  # noqa: PLC0415
 
     known = [part for name in table.key for part in (F.col(name), F.col(name).isNull())]  # a hash leaves nulls out
     hashed = frame.select(F.xxhash64(*known).alias("one"), F.xxhash64(F.lit("other"), *known).alias("other"))
-    return hashed.distinct().count()
+    by_key = hashed.groupBy("one", "other").agg(F.count(F.lit(1)).alias("rows"))
+    [(rows, keys)] = by_key.agg(F.coalesce(F.sum("rows"), F.lit(0)), F.count(F.lit(1))).collect()
+    return rows, keys
 
 
 def _name(result: Any) -> str:

@@ -19,7 +19,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from deltalake import DeltaTable, QueryBuilder
+from deltalake import CommitProperties, DeltaTable, QueryBuilder, WriterProperties, write_deltalake
 from deltalake.exceptions import TableNotFoundError
 from pyspark.errors import AnalysisException
 from pyspark.sql import functions as F
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _COMMITS = 50  # of which the newest that says what it consumed is looked for
+_FEW = 100_000  # rows, which the driver may hold for a moment
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
 
@@ -233,18 +234,31 @@ class Lake:
 
     # -- writing: one commit each, that says what it consumed ----------------------------------------------------------
 
-    def append(self, table: Table, rows: DataFrame, consumed: Consumed) -> None:
-        """Add rows."""
+    def append(self, table: Table, rows: DataFrame, consumed: Consumed, row_count: int | None = None) -> None:
+        """Add rows; where they are known to be few, to a local lake without Spark, whose every commit costs a second or more."""
+        if self.is_local and row_count is not None and row_count <= _FEW:
+            few = table.conform(rows).toArrow()
+            if few.num_rows != row_count:
+                raise LakeError(f"{table.name}: {row_count} rows were checked, {few.num_rows} would be written")
+            return self._append_arrow(table, few.to_reader(), consumed)
         version = self.version(table)
         writer = table.conform(rows).write.format("delta").mode("append")
         writer.option("userMetadata", consumed.as_json()).save(self.path(table))
         self._states[table.name] = (version + 1, consumed)
+        return None
 
-    def replace_days(self, table: Table, rows: DataFrame, days: Sequence[date | None], consumed: Consumed) -> None:
+    def replace_days(
+        self,
+        table: Table,
+        rows: DataFrame,
+        days: Sequence[date | None],
+        consumed: Consumed,
+        row_count: int | None = None,
+    ) -> None:
         """Put rows in place of all that these partitions held, in one commit."""
         version = self.version(table)
         if version == 0:
-            return self.append(table, rows, consumed)  # nothing to replace, and much cheaper
+            return self.append(table, rows, consumed, row_count)  # nothing to replace, and much cheaper
         writer = table.conform(rows).write.format("delta").mode("overwrite")
         writer = writer.option("replaceWhere", days_condition(_partition(table), days))
         writer.option("userMetadata", consumed.as_json()).save(self.path(table))
@@ -269,22 +283,31 @@ class Lake:
         Raises:
             LakeError: `batches` gives another number of rows: they are not the ones that were checked.
         """
-        from deltalake import CommitProperties, WriterProperties, write_deltalake  # noqa: PLC0415
-
-        version = self.version(table)
         given = sum(batch.num_rows for batch in batches(table.key))
         if given != row_count:
             raise LakeError(f"{table.name}: {row_count} rows were checked, {given} would be written")
+        self._append_arrow(table, batches(table.column_names), consumed)
+
+    def _append_arrow(self, table: Table, rows: pa.RecordBatchReader, consumed: Consumed) -> None:
+        version = self.version(table)
         write_deltalake(
             self.path(table),
-            batches(table.column_names),
+            rows,
             mode="append",
-            commit_properties=CommitProperties(custom_metadata={"userMetadata": consumed.as_json()}),
+            commit_properties=_told(consumed),
             writer_properties=WriterProperties(compression="ZSTD"),
         )
         self._states[table.name] = (version + 1, consumed)
 
-    def merge(self, table: Table, rows: DataFrame, consumed: Consumed, *, only_of: DataFrame | None = None) -> None:
+    def merge(
+        self,
+        table: Table,
+        rows: DataFrame,
+        consumed: Consumed,
+        *,
+        only_of: DataFrame | None = None,
+        row_count: int | None = None,
+    ) -> None:
         """Put rows in place of those with the same key, add the others, in one commit; what is there already stays as it is.
 
         Args:
@@ -292,9 +315,10 @@ class Lake:
             rows: new rows.
             consumed: what they were made from.
             only_of: values of some columns: rows of the table that have them go, where `rows` no longer has their key.
+            row_count: how many they are, if it is known.
         """
         if self.version(table) == 0:
-            return self.append(table, rows, consumed)
+            return self.append(table, rows, consumed, row_count)
         partition = [table.partitioned_by] if table.partitioned_by else []
         keys = list(dict.fromkeys([*partition, *table.key]))
         source = table.conform(rows).withColumn("_is_gone", F.lit(False))
@@ -319,10 +343,15 @@ class Lake:
 
     def mark(self, table: Table, consumed: Consumed) -> None:
         """Say that the table has consumed more, though no row of it changed."""
-        with self._metadata(consumed):
-            self.spark.sql(
-                f"ALTER TABLE {self._identifier(table)} SET TBLPROPERTIES ('rolescope.consumed' = {sql_literal(consumed.as_json())})"
-            ).collect()
+        properties = {"rolescope.consumed": consumed.as_json()}
+        if self.is_local:
+            DeltaTable(self.path(table)).alter.set_table_properties(
+                properties, raise_if_not_exists=False, commit_properties=_told(consumed)
+            )
+        else:
+            listed = ", ".join(f"{sql_literal(name)} = {sql_literal(value)}" for name, value in properties.items())
+            with self._metadata(consumed):
+                self.spark.sql(f"ALTER TABLE {self._identifier(table)} SET TBLPROPERTIES ({listed})").collect()
         self._states.pop(table.name)
 
     @contextmanager
@@ -332,6 +361,11 @@ class Lake:
             yield
         finally:
             self.spark.conf.unset(_USER_METADATA)
+
+
+def _told(consumed: Consumed) -> CommitProperties:
+    """Have a commit of delta-rs say what was consumed."""
+    return CommitProperties(custom_metadata={"userMetadata": consumed.as_json()})
 
 
 def days_condition(column: str, days: Sequence[date | None]) -> str:

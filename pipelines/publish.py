@@ -113,7 +113,7 @@ def publish(night: Night, table: Table, candidate: Candidate, consumed: Consumed
     if not candidate.is_persisted:
         # Not `persist`: every later query would plan, and compare with the cache, all that the rows were made from.
         rows = clustered(rows, table, candidate).localCheckpoint()
-    verdict = held_against_contract(rows, table)
+    verdict = validate(rows, table)
     if verdict.passed:
         write(night, table, rows, candidate, consumed, verdict.row_count)
     return verdict
@@ -147,14 +147,6 @@ def recorded(night: Night, table: Table, verdict: Verdict) -> Iterator[Event]:
     )
 
 
-def held_against_contract(rows: DataFrame, table: Table) -> Verdict:
-    """Return the verdict on persisted rows; no rows have nothing to break."""
-    row_count = rows.count()
-    if row_count == 0:
-        return Verdict(table.name, 0, (), ())
-    return validate(rows, table, row_count)
-
-
 def write(  # noqa: PLR0913, PLR0917  (all that a commit is made of)
     night: Night, table: Table, rows: DataFrame, candidate: Candidate, consumed: Consumed, row_count: int
 ) -> None:
@@ -163,13 +155,13 @@ def write(  # noqa: PLR0913, PLR0917  (all that a commit is made of)
     before = lake.version(table)
     if candidate.days is not None:
         if candidate.days:
-            lake.replace_days(table, rows, candidate.days, consumed)
+            lake.replace_days(table, rows, candidate.days, consumed, row_count)
     elif candidate.only_of is not None or (candidate.by_key and row_count):
-        lake.merge(table, rows, consumed, only_of=candidate.only_of)
+        lake.merge(table, rows, consumed, only_of=candidate.only_of, row_count=row_count)
     elif row_count and candidate.batches is not None and lake.is_local:
         lake.append_batches(table, candidate.batches, row_count, consumed)
     elif row_count:
-        lake.append(table, rows, consumed)
+        lake.append(table, rows, consumed, row_count)
     if lake.version(table) == before and lake.consumed(table) != consumed:
         lake.mark(table, consumed)  # a write of no rows makes no commit
 

@@ -37,7 +37,7 @@ def build_role_assumptions(issuances: DataFrame) -> DataFrame:
 def role_tries(issuances: DataFrame) -> DataFrame:
     """Return every try to assume a role: role_arn, assumed_by_type, _id, _name, _account_id, issued_at, outcome."""
     is_role = F.col("assumed_by_type") == "AssumedRole"
-    caller_role = F.coalesce("caller_role_arn", F.substring_index("caller_principal_id", ":", 1))
+    caller_role = F.coalesce("caller_role_arn", F.regexp_replace("caller_principal_id", ":[^:]*$", ""))
     return issuances.where(F.col("issued_role_arn").isNotNull()).select(
         F.col("issued_role_arn").alias("role_arn"),
         F.when(is_role, "Role").otherwise(F.col("assumed_by_type")).alias("assumed_by_type"),

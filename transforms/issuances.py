@@ -6,32 +6,59 @@ Issuers are an explicit list of (source, name): "anything with credentials in it
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from expectations.tables import CREDENTIAL_ISSUANCES
+from transforms.workloads import issued_to
 
-STS, SIGN_IN = "sts.amazonaws.com", "signin.amazonaws.com"
+STS, SIGN_IN, SSO = "sts.amazonaws.com", "signin.amazonaws.com", "sso.amazonaws.com"
+ROLES_ANYWHERE, COGNITO = "rolesanywhere.amazonaws.com", "cognito-identity.amazonaws.com"
 
-ISSUING_CALLS: tuple[tuple[str, str], ...] = (
+# Their credentials, or the console session they begin, are what the rest of the log is made with.
+SESSION_CALLS: tuple[tuple[str, str], ...] = (
     (STS, "AssumeRole"),
     (STS, "AssumeRoleWithSAML"),
     (STS, "AssumeRoleWithWebIdentity"),
+    (STS, "AssumeRoot"),
     (STS, "GetFederationToken"),
     (STS, "GetSessionToken"),
     (SIGN_IN, "ConsoleLogin"),
+    (ROLES_ANYWHERE, "CreateSession"),
+    (COGNITO, "GetCredentialsForIdentity"),
 )
+# One half of a pair: the credentials are issued by another call, or by none that is logged. They make no session.
+LINK_CALLS: tuple[tuple[str, str], ...] = (
+    (SSO, "GetRoleCredentials"),
+    (SSO, "Federate"),
+    (SIGN_IN, "CreateOAuth2Token"),
+    (SIGN_IN, "GetSigninToken"),
+    (SIGN_IN, "SwitchRole"),
+    (SIGN_IN, "SwitchRoleSaml"),
+    (SIGN_IN, "RenewRole"),
+    (SIGN_IN, "ExitRole"),
+    ("eks-auth.amazonaws.com", "AssumeRoleForPodIdentity"),
+    ("ssm.amazonaws.com", "RequestManagedInstanceRoleToken"),
+)
+ISSUING_CALLS = SESSION_CALLS + LINK_CALLS
 
-_REQUEST = "roleArn string, roleSessionName string, durationSeconds string, sourceIdentity string, name string"
-_RESPONSE = (
-    "credentials struct<accessKeyId: string, expiration: string>, assumedRoleUser struct<assumedRoleId: string>, "
-    "federatedUser struct<federatedUserId: string>, ConsoleLogin string"
+_REQUEST = (
+    "roleArn string, roleSessionName string, sourceIdentity string, name string, targetPrincipal string, "
+    "identityId string, tags array<struct<key: string, value: string>>"
 )
+_GIVEN = "credentials struct<accessKeyId: string, expiration: string>, assumedRoleUser struct<assumedRoleId: string>"
+_RESPONSE = (
+    f"{_GIVEN}, federatedUser struct<federatedUserId: string>, subjectArn string, "
+    f"credentialSet array<struct<{_GIVEN}, roleArn: string, sourceIdentity: string>>"
+)
+_SERVICE_EVENT = "account_id string, role_name string"
 
 # `Jul 10, 2023, 6:30:22 PM`, `Sep 17, 2020 8:04:10 PM`; newer Javas put U+202F before AM and PM, hence the clean-up below.
 _EXPIRATION_FORMATS = ("MMM d, yyyy, h:mm:ss a", "MMM d, yyyy h:mm:ss a")
 
-_INSTANCE_NAME = r"^i-[0-9a-f]{8}([0-9a-f]{9})?$"
 _ROLE_IN_MESSAGE = r"on resource: (arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+)"
 
 
@@ -40,13 +67,14 @@ def only_issuing(events: DataFrame) -> DataFrame:
 
     A role's sign-in to the console issues nothing: what it does there it does in the session it signed in with.
     """
-    named = [(F.col("event_source") == source) & (F.col("event_name") == name) for source, name in ISSUING_CALLS]
-    any_of_them = named[0]
-    for one in named[1:]:
-        any_of_them |= one
     is_denied_try = (F.col("outcome") == "denied") & F.col("event_name").startswith("AssumeRole")
     is_persons = (F.col("event_name") != "ConsoleLogin") | F.col("identity_type").isin("IAMUser", "Root")
-    return events.where(any_of_them & is_persons & ((F.col("outcome") == "success") | is_denied_try))
+    return events.where(_is_one_of(ISSUING_CALLS) & is_persons & ((F.col("outcome") == "success") | is_denied_try))
+
+
+def _is_one_of(calls: tuple[tuple[str, str], ...]) -> Column:
+    named = [(F.col("event_source") == source) & (F.col("event_name") == name) for source, name in calls]
+    return reduce(or_, named)
 
 
 def build_credential_issuances(events: DataFrame) -> DataFrame:
@@ -55,11 +83,16 @@ def build_credential_issuances(events: DataFrame) -> DataFrame:
     The caller is read from the caller's own copy, which alone has its ARN, key and creation date; that copy is told by its
     type, since a same-account call can be logged as AWSAccount too (SEMANTICS §3). What was issued is the same in every copy.
     """
-    parsed = only_issuing(events).withColumns(
-        {
-            "request": F.from_json("request_parameters", _REQUEST),
-            "response": F.from_json("response_elements", _RESPONSE),
-        }
+    parsed = (
+        only_issuing(events)
+        .withColumns(
+            {
+                "request": F.from_json("request_parameters", _REQUEST),
+                "response": F.from_json("response_elements", _RESPONSE),
+                "service_event": F.from_json("service_event_details", _SERVICE_EVENT),
+            }
+        )
+        .withColumn("given", F.coalesce("response.credentials", F.get("response.credentialSet.credentials", F.lit(0))))
     )
     described = parsed.select("action_id", "event_id", "event_at", "event_date", *_issued(), *_caller())
     is_at_home = F.col("caller_recipient_account_id").eqNullSafe(F.col("assumed_by_account_id"))
@@ -73,11 +106,11 @@ def build_credential_issuances(events: DataFrame) -> DataFrame:
     of_caller_copy = [
         "issuing_api", "event_source", "outcome", "source_identity", "assumed_by_type", "assumed_by_id", "assumed_by_name",
         "assumed_by_account_id", "caller_principal_id", "caller_session_created_at", "caller_access_key_id",
-        "caller_invoked_by", "caller_recipient_account_id", "caller_role_arn", "caller_identity_type",
+        "caller_invoked_by", "caller_recipient_account_id", "caller_role_arn", "caller_identity_type", "is_link",
     ]  # fmt: skip
     of_any_copy = [
         "issued_principal_id", "issued_session_name", "issued_access_key_id", "issued_role_arn", "issued_role_account_id",
-        "expires_at",
+        "issued_permission_set", "expires_at",
     ]  # fmt: skip
     actions = described.groupBy("action_id").agg(
         F.min(F.date_trunc("second", "event_at")).alias("issued_at"),
@@ -91,66 +124,88 @@ def build_credential_issuances(events: DataFrame) -> DataFrame:
 
 def _issued() -> list[Column]:
     """What was issued, or asked for."""
-    is_own_session = F.col("event_name").isin(
-        "ConsoleLogin", "GetSessionToken"
-    )  # the user's own, under the user's own id
-    principal_id = F.coalesce(
-        F.col("response.assumedRoleUser.assumedRoleId"),
-        F.col("response.federatedUser.federatedUserId"),
-        F.when(is_own_session, F.col("principal_id")),
+    is_own_session = F.col("event_name").isin("ConsoleLogin", "GetSessionToken")  # under the user's own id
+    role_id = F.coalesce(
+        "response.assumedRoleUser.assumedRoleId",
+        F.get("response.credentialSet.assumedRoleUser.assumedRoleId", F.lit(0)),
     )
-    role_arn = F.coalesce(F.col("request.roleArn"), _role_in_message(), _role_in_resources())
-    name_in_id = F.substring_index(F.col("response.assumedRoleUser.assumedRoleId"), ":", -1)
+    target = F.when(F.col("event_name") == "AssumeRoot", _target_account())
+    principal_id = F.coalesce(
+        role_id, "response.federatedUser.federatedUserId", target, F.when(is_own_session, F.col("principal_id"))
+    )
+    role_arn = F.coalesce(
+        "request.roleArn",
+        F.get("response.credentialSet.roleArn", F.lit(0)),
+        _role_in_message(),
+        F.when(~_is_one_of(LINK_CALLS), _role_in_resources()),
+    )
+    account_id = F.coalesce(
+        target, _account_in(role_arn), "service_event.account_id", "identity_account_id", "recipient_account_id"
+    )
     return [
         F.col("event_name").alias("issuing_api"),
         F.col("event_source"),
         F.col("outcome"),
+        _is_one_of(LINK_CALLS).alias("is_link"),
         principal_id.alias("issued_principal_id"),
-        F.coalesce(F.col("request.roleSessionName"), name_in_id, F.col("request.name")).alias("issued_session_name"),
-        F.col("response.credentials.accessKeyId").alias("issued_access_key_id"),
-        role_arn.alias("issued_role_arn"),
-        F.coalesce(_account_in(role_arn), F.col("identity_account_id"), F.col("recipient_account_id")).alias(
-            "issued_role_account_id"
+        F.coalesce("request.roleSessionName", F.substring_index(role_id, ":", -1), "request.name").alias(
+            "issued_session_name"
         ),
+        F.col("given.accessKeyId").alias("issued_access_key_id"),
+        role_arn.alias("issued_role_arn"),
+        account_id.alias("issued_role_account_id"),
+        F.col("service_event.role_name").alias("issued_permission_set"),
         _expiry().alias("expires_at"),
-        F.coalesce(F.col("request.sourceIdentity"), F.col("source_identity")).alias("source_identity"),
+        F.coalesce(
+            "request.sourceIdentity", F.get("response.credentialSet.sourceIdentity", F.lit(0)), "source_identity"
+        ).alias("source_identity"),
     ]
 
 
 def _caller() -> list[Column]:
     """Who called: the immediate assumer in our terms, and the identity tuple that leads to the caller's own session."""
     kind = F.col("identity_type")
-    is_instance = (
-        (kind == "AWSService")
-        & (F.col("invoked_by") == "ec2.amazonaws.com")
-        & F.col("request.roleSessionName").rlike(_INSTANCE_NAME)
-    )
+    workload = issued_to(kind, F.col("invoked_by"), F.col("request.roleSessionName"), F.col("request.tags"))
+    is_workload = workload.type.isNotNull()
+    # What a certificate or an identity pool vouches for is nobody of ours: it has only the name it was given there.
+    outside = F.when(
+        F.col("event_source") == ROLES_ANYWHERE,
+        F.coalesce("response.subjectArn", F.get("response.credentialSet.sourceIdentity", F.lit(0))),
+    ).when(F.col("event_source") == COGNITO, F.concat(F.lit(f"{COGNITO}:"), "request.identityId"))
+    is_person_of_sso = (F.col("event_source") == SSO) & F.col("on_behalf_of").isNotNull()
     federated = F.concat("identity_provider", F.lit(":"), "identity_user_name")
+    known = ("IAMUser", "Root", "AssumedRole", "WebIdentityUser", "AWSService", "FederatedUser", "IdentityCenterUser")
     assumed_by_type = (
-        F.when(is_instance, "EC2Instance")
+        F.when(is_workload, workload.type)
+        .when(outside.isNotNull(), "ExternalPrincipal")
+        .when(is_person_of_sso, "IdentityCenterUser")
         .when(kind == "SAMLUser", "FederatedUser")
         .when(kind == "AWSAccount", "ExternalPrincipal")
-        .when(kind.isin("IAMUser", "Root", "AssumedRole", "WebIdentityUser", "AWSService", "FederatedUser"), kind)
+        .when(kind.isin(*known), kind)
         .otherwise("Unknown")
     )
     assumed_by_id = (
-        F.when(is_instance, F.col("request.roleSessionName"))
+        F.when(is_workload, workload.id)
+        .when(outside.isNotNull(), outside)
+        .when(is_person_of_sso | (kind == "IdentityCenterUser"), F.col("on_behalf_of"))
         .when(kind == "SAMLUser", federated)
         .when(kind.isin("IAMUser", "Root"), F.col("identity_arn"))
         .when(kind == "AWSService", F.col("invoked_by"))
         .otherwise(F.col("principal_id"))
     )
     assumed_by_name = (
-        F.when(is_instance, F.col("request.roleSessionName"))
+        F.when(is_workload, workload.name)
+        .when(outside.isNotNull(), F.substring_index(outside, "/", -1))
         .when(kind == "AWSService", F.col("invoked_by"))
         .when(kind == "AssumedRole", F.col("session_name"))
         .when(kind == "IAMUser", F.coalesce("identity_user_name", F.substring_index("identity_arn", "/", -1)))
         .when(kind == "Root", F.coalesce("identity_user_name", F.lit("root")))
         .otherwise(F.col("identity_user_name"))
     )
+    has_no_account = kind.isin("SAMLUser", "WebIdentityUser", "AWSService", "IdentityCenterUser")
     assumed_by_account_id = (
-        F.when(is_instance, F.col("recipient_account_id"))
-        .when(kind.isin("SAMLUser", "WebIdentityUser", "AWSService"), F.lit(None))
+        F.when(is_workload | outside.isNotNull(), F.col("recipient_account_id"))
+        .when(has_no_account | is_person_of_sso, F.lit(None))
         .otherwise(F.col("identity_account_id"))
     )
     return [
@@ -178,12 +233,19 @@ def _role_in_resources() -> Column:
     return F.get(F.filter(arns.getField("ARN"), lambda arn: arn.contains(":role/")), F.lit(0))
 
 
+def _target_account() -> Column:
+    """The member account whose root AssumeRoot is for: its number, or an ARN with it."""
+    return F.nullif(
+        F.regexp_extract(F.coalesce("request.targetPrincipal", F.lit("")), r"(?:^|:)([0-9]{12})(?:$|:)", 1), F.lit("")
+    )
+
+
 def _account_in(arn: Column) -> Column:
     return F.nullif(F.regexp_extract(F.coalesce(arn, F.lit("")), r"^arn:[^:]*:[^:]*:[^:]*:([0-9]{12}):", 1), F.lit(""))
 
 
 def _expiry() -> Column:
     """When the credentials expire, UTC; null where it is not said, or not in a spelling that was ever seen."""
-    told = F.regexp_replace(F.col("response.credentials.expiration"), "[\u00a0\u202f]", " ")
+    told = F.regexp_replace(F.col("given.expiration"), "[\u00a0\u202f]", " ")
     spelled = [F.try_to_timestamp(told, F.lit(form)) for form in _EXPIRATION_FORMATS]
     return F.coalesce(*spelled, told.try_cast("timestamp"))

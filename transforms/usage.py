@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from expectations.tables import SESSION_USAGE
 from transforms.cloudtrail import only_callers_copies
-from transforms.sessions.identity import NEAR_SECONDS, credential_session_id, with_home
+from transforms.sessions.identity import LINK_SECONDS, credential_session_id, with_home
 
 WITH_CREDENTIALS = ("IAMUser", "Root", "AssumedRole", "FederatedUser")
 
@@ -39,6 +39,13 @@ def count_usage(events: DataFrame) -> DataFrame:
         *[F.max(name).alias(name) for name in same_in_all],
         F.max("mfa_authenticated").alias("mfa_authenticated"),
         F.max("credential_from_console").alias("credential_from_console"),
+        F.max("assumed_root").alias("assumed_root"),
+        F.max("on_behalf_of").alias("on_behalf_of"),
+        # There it names the session that is being made, not the caller's.
+        F.max(F.when(F.col("event_name") != "CreateOAuth2Token", F.col("sign_in_session_arn"))).alias(
+            "sign_in_session_arn"
+        ),
+        F.max("in_scope_of").alias("in_scope_of"),
         F.min("event_at").alias("first_event_at"),
         F.max("event_at").alias("last_event_at"),
         F.count("*").alias("event_count"),
@@ -103,10 +110,10 @@ def days_around(frame: DataFrame, started: str, used: str | None = None) -> Data
 
     Args:
         frame: rows with the columns named.
-        started: time of the session's start; its day, and the one that a second more or less leads into.
+        started: time of the session's start; its day, and the one that a few seconds more or less lead into.
         used: time of a use that has no start: a key lives for 36 hours at most.
     """
-    offsets = [F.expr(f"INTERVAL {seconds} SECONDS") for seconds in (-NEAR_SECONDS, NEAR_SECONDS)]
+    offsets = [F.expr(f"INTERVAL {seconds} SECONDS") for seconds in (-LINK_SECONDS, LINK_SECONDS)]
     near = F.array(*[(F.col(started) + offset).cast("date") for offset in offsets])
     lives = near if used is None else F.when(F.col(started).isNotNull(), near).otherwise(_days_before(used))
     return frame.select(F.explode(lives).alias("day")).where(F.col("day").isNotNull()).distinct()

@@ -77,7 +77,7 @@ PRINCIPAL_BASELINES = Table(
         failed_count""",
     ),
     rules={
-        "month_begins_on_its_first": "day(month_date) = 1",
+        "month_begins_on_its_first": "date_part('day', month_date) = 1",
         "last_is_not_before_first": "last_seen_at >= first_seen_at",
         "failed_is_part_of_all": "failed_count BETWEEN 0 AND call_count",
         "days_are_of_a_month": "active_days BETWEEN 1 AND 31",

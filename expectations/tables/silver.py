@@ -15,8 +15,8 @@ CREDENTIAL_ISSUANCES = Table(
         issued_access_key_id issued_role_arn issued_role_account_id expires_at source_identity
         assumed_by_type assumed_by_id assumed_by_name assumed_by_account_id
         caller_principal_id caller_session_created_at caller_access_key_id caller_invoked_by caller_recipient_account_id
-        caller_role_arn caller_identity_type issuing_event_ids""",
-        required="action_id issued_at issued_date issuing_api event_source outcome assumed_by_type issuing_event_ids",
+        caller_role_arn caller_identity_type issuing_event_ids is_link issued_permission_set""",
+        required="action_id issued_at issued_date issuing_api event_source outcome assumed_by_type issuing_event_ids is_link",
     ),
     rules={"date_is_the_day_of_the_call": "issued_date = CAST(issued_at AS DATE)"},
 )
@@ -38,7 +38,8 @@ SESSION_USAGE = Table(
     columns=columns(
         """event_date identity_type principal_id session_created_at access_key_id invoked_by recipient_account_id
         credential_session_id first_event_at last_event_at event_count failed_count
-        identity_arn identity_account_id role_arn source_identity mfa_authenticated credential_from_console""",
+        identity_arn identity_account_id role_arn source_identity mfa_authenticated credential_from_console
+        assumed_root on_behalf_of sign_in_session_arn in_scope_of""",
         required="event_date recipient_account_id first_event_at last_event_at event_count failed_count",
     ),
     rules={
@@ -58,9 +59,11 @@ CREDENTIAL_SESSIONS = Table(
         issuing_event_ids assumed_by_type assumed_by_id assumed_by_name assumed_by_account_id parent_session_id root_type
         root_id root_name root_account_id chain_depth chain is_chained is_cross_account attribution_method
         attribution_confidence attribution_status attribution_reason candidates source_identity mfa_authenticated
-        used_after_expiry binding_confidence parent_started_at top_session_id""",
-        required="""credential_session_id principal_type event_count failed_count root_type chain_depth is_chained
-        attribution_confidence attribution_status top_session_id""",
+        used_after_expiry binding_confidence parent_started_at top_session_id
+        on_behalf_of sign_in_session_arn external_caller_id forward_access_count has_role_loop
+        has_misleading_name doubts""",
+        required="""credential_session_id principal_type event_count failed_count forward_access_count root_type chain_depth is_chained
+        attribution_confidence attribution_status top_session_id has_role_loop has_misleading_name doubts""",
     ),
     rules={
         "date_is_the_day_of_the_start": "started_date <=> CAST(started_at AS DATE)",

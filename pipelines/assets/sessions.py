@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -25,8 +25,10 @@ from transforms.sessions.build import (
     log_windows,
     only_due,
     root_sessions,
+    with_neighbours,
     with_unbound_reason,
 )
+from transforms.sessions.neighbours import NEIGHBOUR_COLUMNS
 from transforms.usage import days_around
 
 
@@ -39,7 +41,7 @@ def credential_sessions(night: Night) -> Made | None:
     """
     lake = night.lake
     files = lake.read(INGEST_FILES)
-    windows = log_windows(files).localCheckpoint()
+    windows = log_windows(files, _gaps(night)).localCheckpoint()
     clock: date | None = files.where("source = 'cloudtrail'").agg(F.max("publish_date")).collect()[0][0]
     bound_days = _touched_days(night)
     other_days = [day for day in _other_days(night, bound_days, windows, clock) if day not in bound_days]
@@ -53,7 +55,9 @@ def credential_sessions(night: Night) -> Made | None:
     bound = bind_sessions(usage, issuances, lake.read_days(SESSION_USAGE, issuance_days))
     of_bound_days = F.coalesce(F.col("started_date").isin([d for d in bound_days if d]), F.lit(None in bound_days))
     known = as_bound(lake.read_days(CREDENTIAL_SESSIONS, other_days))
-    sessions, _ = settle(with_unbound_reason(bound.where(of_bound_days).unionByName(known), windows, clock), "false")
+    alone, _ = settle(bound.where(of_bound_days).unionByName(known), "false")
+    asked = with_neighbours(alone, _neighbours(night, alone, [*bound_days, *other_days]))
+    sessions, _ = settle(with_unbound_reason(asked, windows, clock), "false")
     rooted = root_sessions(sessions, _parents_elsewhere(night, sessions, [*bound_days, *other_days]), settle)
     facts = {"clock": clock.isoformat() if clock else None, "windows": _fingerprint(windows)}
     return {CREDENTIAL_SESSIONS.name: Candidate(rooted, [*bound_days, *other_days], facts=facts)}
@@ -100,7 +104,47 @@ def _other_days(
     earliest = min((day for day in bound_days if day), default=None)
     later = table if earliest is None else table.where(f"started_date >= DATE'{earliest}' OR started_date IS NULL")
     descendants = later.join(tops, on="top_session_id", how="left_semi")
-    return days_in(descendants.select("started_date").unionByName(due.select("started_date")))
+    return days_in(
+        descendants.select("started_date")
+        .unionByName(due.select("started_date"))
+        .unionByName(_asking(night, touched, bound_days))
+    )
+
+
+def _asking(night: Night, touched: DataFrame, bound_days: list[date | None]) -> DataFrame:
+    """Start days of sessions that asked others for their assumer, and might get another answer from those of these days."""
+    lake = night.lake
+    days = sorted(day for day in bound_days if day)
+    if not days:
+        return touched.select("started_date").limit(0)
+    near = lake.read(CREDENTIAL_SESSIONS).where(
+        F.col("started_date").between(F.lit(days[0] - timedelta(days=1)), F.lit(days[-1] + timedelta(days=1)))
+    )
+    used = lake.touched(SESSION_USAGE, night.since(CREDENTIAL_SESSIONS, SESSION_USAGE))
+    issued = lake.touched(CREDENTIAL_ISSUANCES, night.since(CREDENTIAL_SESSIONS, CREDENTIAL_ISSUANCES))
+    callers = (
+        used.select("principal_id")
+        .unionByName(issued.select(F.col("issued_principal_id").alias("principal_id")))
+        .unionByName(touched.select("principal_id"))
+        .select(F.col("principal_id").alias("external_caller_id"))
+    )
+    sign_ins = used.select("sign_in_session_arn").unionByName(touched.select("sign_in_session_arn"))
+    by_caller = near.where("external_caller_id IS NOT NULL").join(callers, on="external_caller_id", how="left_semi")
+    by_sign_in = near.where("sign_in_session_arn IS NOT NULL").join(sign_ins, on="sign_in_session_arn", how="left_semi")
+    return by_caller.select("started_date").unionByName(by_sign_in.select("started_date"))
+
+
+def _neighbours(night: Night, sessions: DataFrame, days: list[date | None]) -> DataFrame:
+    """Sessions of the days around those that ask for their neighbours, which are not made anew with them."""
+    asking = sessions.where("external_caller_id IS NOT NULL OR sign_in_session_arn IS NOT NULL")
+    around = asking.select(F.explode(F.array(*[F.date_add("started_date", offset) for offset in (-1, 0, 1)])))
+    others = [day for day in days_in(around) if day and day not in days]
+    return night.lake.read_days(CREDENTIAL_SESSIONS, others).select(*NEIGHBOUR_COLUMNS)
+
+
+def _gaps(night: Night) -> DataFrame:
+    """When the logs of which account say nothing."""
+    return night.lake.spark.createDataFrame([], "account_id string, gap_started_at timestamp, gap_ended_at timestamp")
 
 
 def _usage_of(night: Night, days: list[date | None]) -> DataFrame:
@@ -130,4 +174,4 @@ def _parents_elsewhere(night: Night, sessions: DataFrame, days: list[date | None
 
 def _fingerprint(windows: DataFrame) -> Any:
     """Return a number that is another one when the lake knows more accounts or reaches further back."""
-    return windows.agg(F.sum(F.hash("account_id", "starts_at").cast("bigint"))).collect()[0][0]
+    return windows.agg(F.sum(F.hash("account_id", "starts_at", "gaps").cast("bigint"))).collect()[0][0]

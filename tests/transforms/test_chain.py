@@ -126,7 +126,7 @@ def test_close_chains__names_the_first_session_that_is_known(spark: SparkSession
     assert tops == {"a": "a", "b": "a", "c": "oldest", "d": "oldest", "e": "e", "f": "e"}
 
 
-@pytest.mark.parametrize(("hops", "rounds"), [(0, 0), (40, 6)])
+@pytest.mark.parametrize(("hops", "rounds"), [(0, 0), (40, 6), (2_000, 11)])
 def test_close_chains__rounds_grow_with_the_logarithm_of_the_depth(spark: SparkSession, hops: int, rounds: int) -> None:
     settle = Rounds()
     found = closed(spark, line("s", hops), [], settle)

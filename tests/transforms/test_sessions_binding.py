@@ -2,113 +2,40 @@
 
 from __future__ import annotations
 
-import json
 import random
-from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 from pyspark.sql import functions as F
 
-from expectations.tables import (
-    CLOUDTRAIL_EVENTS,
-    CREDENTIAL_SESSIONS,
-    INGEST_FILES,
+from expectations.tables import CLOUDTRAIL_EVENTS, CREDENTIAL_SESSIONS
+from tests.builders import ACCOUNT, Row, frame
+from tests.transforms.small_logs import (
+    OTHER,
+    UNLOGGED,
+    Case,
+    T,
+    arn,
+    assume,
+    by,
+    call,
+    found_of,
+    log_of,
+    other,
+    resolved,
+    rooted,
+    seconds,
+    session,
+    sessions_of,
+    sign_in,
+    unknown,
+    user,
 )
-from tests.builders import ACCOUNT, Row, at, frame, row
-from transforms.issuances import build_credential_issuances
-from transforms.sessions.binding import METHODS, SAME_PARENT, SELF_ROOT
-from transforms.sessions.build import (
-    as_bound,
-    bind_sessions,
-    log_windows,
-    root_sessions,
-    with_unbound_reason,
-)
-from transforms.usage import count_usage, with_sessions
+from transforms.sessions.build import as_bound
+from transforms.sessions.doubts import BEFORE_IT_BEGAN, YOUNGER_CALLER
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
-
-OTHER, UNLOGGED = "222222222222", "999999999999"
-CLOCK = date(2026, 5, 10)
-T = "2026-05-02 10:00:00"
-
-
-def seconds(number: int) -> str:
-    """Return the instant that is so many seconds after T."""
-    return f"2026-05-02 {10 + number // 3600}:{number // 60 % 60:02}:{number % 60:02}"
-
-
-def user(name: str, key: str | None = "AKIA", since: str | None = None, account: str = ACCOUNT) -> Row:
-    return {
-        "identity_type": "IAMUser", "principal_id": f"AIDA-{name}", "identity_arn": f"arn:aws:iam::{account}:user/{name}",
-        "identity_user_name": name, "identity_account_id": account, "access_key_id": key, "session_created_at": since,
-        "role_arn": None, "recipient_account_id": account,
-    }  # fmt: skip
-
-
-def session(role: str, name: str, key: str | None, since: str, account: str = ACCOUNT) -> Row:
-    return {
-        "identity_type": "AssumedRole", "principal_id": f"AROA-{role}:{name}", "role_arn": arn(role, account),
-        "identity_account_id": account, "access_key_id": key, "session_created_at": since, "recipient_account_id": account,
-    }  # fmt: skip
-
-
-def other(kind: str, principal: str | None = None, **fields: Any) -> Row:
-    """Return a caller without credentials of an account: a federated user, a service, another account."""
-    nobody = {"access_key_id": None, "session_created_at": None, "role_arn": None, "identity_account_id": None}
-    return {"identity_type": kind, "principal_id": principal, **nobody, **fields}
-
-
-def arn(role: str, account: str = ACCOUNT) -> str:
-    return f"arn:aws:iam::{account}:role/{role}"
-
-
-def call(who: Row, at: str = T, **fields: Any) -> Row:
-    return {**who, "event_at": at, **fields}
-
-
-def assume(who: Row, role: str, name: str, key: str, at: str = T, **fields: Any) -> Row:
-    """Return a successful AssumeRole, with what AWS answers to it."""
-    account = fields.pop("account", ACCOUNT)
-    names = {"assumedRoleUser": {"assumedRoleId": f"AROA-{role}:{name}"}} if fields.pop("answers_who", True) else {}
-    return call(
-        who, at,
-        event_source="sts.amazonaws.com", event_name=fields.pop("api", "AssumeRole"),
-        request_parameters=json.dumps({"roleArn": arn(role, account), "roleSessionName": name}),
-        response_elements=json.dumps({"credentials": {"accessKeyId": key, "expiration": fields.pop("until", None)}, **names}),
-        **fields,
-    )  # fmt: skip
-
-
-def sign_in(who: Row, at: str = T) -> Row:
-    return call({**who, "access_key_id": None}, at, event_source="signin.amazonaws.com", event_name="ConsoleLogin")
-
-
-class Case(NamedTuple):
-    """A log, and what must be known of the session of one principal (and, where it matters, start) in it."""
-
-    principal: str
-    events: list[Row]
-    expected: Row
-    since: str | None = None
-
-
-def resolved(root: str, method: str, **more: Any) -> Row:
-    of_method = {each.name: each.confidence for each in (*METHODS, SAME_PARENT, SELF_ROOT)}
-    known = {"attribution_confidence": of_method[method], "attribution_status": "resolved", "chain_depth": 1}
-    return {"root_type:root_id": root, "attribution_method": method, **known, **more}
-
-
-def unknown(reason: str, **more: Any) -> Row:
-    status = "ambiguous" if reason == "AMBIGUOUS" else "unresolved"
-    return {"attribution_status": status, "attribution_reason": reason, "root_id": None, **more}
-
-
-def by(name: str, account: str = ACCOUNT) -> str:
-    return f"IAMUser:arn:aws:iam::{account}:user/{name}"
-
+    from pyspark.sql import SparkSession
 
 RDS = other("AWSService", invoked_by="rds.amazonaws.com")
 EC2 = other("AWSService", invoked_by="ec2.amazonaws.com")
@@ -172,7 +99,7 @@ ROOT_CASES = {
     ], resolved("EC2Instance:i-0123456789abcdef0", "KEY_EXACT", root_account_id=ACCOUNT, access_key_ids=["ASIA-IMDS2"])),
     "a name like an instance's, issued by a user": Case("AROA-spoof:i-0123456789abcdef1", [
         assume(user("eve"), "spoof", "i-0123456789abcdef1", "ASIA-SP"),
-    ], resolved(by("eve"), "ISSUED_UNUSED")),
+    ], resolved(by("eve"), "ISSUED_UNUSED", has_misleading_name=True)),
     "GetSessionToken": Case("AIDA-mfa", [
         call(user("mfa"), event_source="sts.amazonaws.com", event_name="GetSessionToken",
              response_elements='{"credentials": {"accessKeyId": "ASIA-MFA", "expiration": "May 3, 2026, 10:00:00 PM"}}'),
@@ -198,7 +125,7 @@ ROOT_CASES = {
     "only the owner's copy": Case("AROA-owned:n", [
         assume(other("AWSAccount", "AIDA-stranger", identity_account_id=UNLOGGED), "owned", "n", "ASIA-OWNED"),
         call(session("owned", "n", "ASIA-OWNED", T), seconds(9)),
-    ], unknown("NO_ACCOUNT", assumed_by_id="AIDA-stranger", assumed_by_type="ExternalPrincipal")),
+    ], resolved("ExternalPrincipal:AIDA-stranger", "OWNER_COPY", root_account_id=UNLOGGED, binding_confidence=0.80)),
 }  # fmt: skip
 
 CHAIN_CASES = {
@@ -222,7 +149,7 @@ CHAIN_CASES = {
     "a parent that began after its child is none": Case("AROA-child:n", [
         assume(user("ann"), "liar", "n", "ASIA-LI", seconds(300)), call(session("liar", "n", "ASIA-LI", seconds(300)), seconds(310)),
         assume(session("liar", "n", "ASIA-LI", seconds(300)), "child", "n", "ASIA-CH", seconds(60)),
-    ], unknown("NO_ISSUANCE", parent_session_id=None, assumed_by_id="AROA-liar:n", is_chained=True)),
+    ], unknown("NO_ISSUANCE", parent_session_id=None, assumed_by_id="AROA-liar:n", is_chained=True, doubts=[YOUNGER_CALLER])),
     "into the same role, name and second": Case("AROA-x:n", [
         assume(user("ann"), "x", "n", "ASIA-X1"), assume(session("x", "n", "ASIA-X1", T), "x", "n", "ASIA-X2"),
         call(session("x", "n", "ASIA-X2", T), seconds(9)),
@@ -230,7 +157,8 @@ CHAIN_CASES = {
     "a service calling with a role's credentials is that session": Case("AROA-fas:n", [
         assume(user("ann"), "fas", "n", "ASIA-F1"), call(session("fas", "n", "ASIA-F1", T), seconds(5)),
         call(session("fas", "n", "ASIA-FAS", T), seconds(6), invoked_by="s3.amazonaws.com", outcome="denied"),
-    ], resolved(by("ann"), "KEY_EXACT", event_count=2, failed_count=1, access_key_ids=["ASIA-F1"])),
+    ], resolved(by("ann"), "KEY_EXACT", event_count=2, failed_count=1, forward_access_count=1,
+                access_key_ids=["ASIA-F1"])),
 }  # fmt: skip
 
 DOUBT_CASES = {
@@ -265,7 +193,7 @@ DOUBT_CASES = {
     ], unknown("NO_ISSUANCE"), since="2026-05-04 10:00"),
     "a role's id may have colons, a session's name has none": Case("111111111111:aws:ec2-instance:i-01", [
         call({**session("x", "", "ASIA-SSM", T), "principal_id": "111111111111:aws:ec2-instance:i-01"}),
-    ], unknown("NO_ISSUANCE", role_id="111111111111:aws:ec2-instance", session_name="i-01")),
+    ], unknown("NO_ISSUANCE", role_id="111111111111:aws:ec2-instance", session_name="i-01", attribution_method=None)),
     "before the logs begin": Case("AROA-before:n", [
         call(session("before", "n", "ASIA-B", "2026-04-30 23:59"), "2026-05-01 00:10"),
     ], unknown("BEFORE_WINDOW", attribution_method=None, attribution_confidence=0.0)),
@@ -284,7 +212,8 @@ SARA = other("SAMLUser", "q:sara", identity_provider="q", identity_user_name="sa
 TRAP_CASES = {
     "a key whose session says it began in 9998": Case("AROA-era:n", [
         assume(user("ann"), "era", "n", "ASIA-ERA"), call(session("era", "n", "ASIA-ERA", "9998-01-01 00:00:00"), seconds(60)),
-    ], resolved(f"IAMUser:arn:aws:iam::{ACCOUNT}:user/ann", "KEY_EXACT"), since="used"),
+    ], resolved(f"IAMUser:arn:aws:iam::{ACCOUNT}:user/ann", "KEY_EXACT",
+                attribution_confidence=0.94, doubts=[BEFORE_IT_BEGAN]), since="used"),
     "console sign-in of a federated user's role session": Case("AROA-sso:sara", [
         assume(SARA, "sso", "sara", "ASIA-SSO", api="AssumeRoleWithSAML"), sign_in(session("sso", "sara", None, T)),
         call(session("sso", "sara", "ASIA-SSO2", T), seconds(9)),
@@ -299,81 +228,26 @@ TRAP_CASES = {
 CASES = METHOD_CASES | ROOT_CASES | CHAIN_CASES | DOUBT_CASES | TRAP_CASES
 
 
-def log() -> list[Row]:
-    """Return the events of all cases; their ids are told by the case and the number in it, unless given."""
-    return [
-        row(CLOUDTRAIL_EVENTS, **{"event_id": f"{name}-{number}", **event})
-        for name, case in CASES.items()
-        for number, event in enumerate(case.events)
-    ]
-
-
-def sessions_of(spark: SparkSession, events: DataFrame) -> list[Row]:
-    issuances = build_credential_issuances(events).localCheckpoint()
-    usage = with_sessions(count_usage(events), issuances).localCheckpoint()
-    bound, _ = settled(with_unbound_reason(bind_sessions(usage, issuances, usage), windows_of(spark), CLOCK), "false")
-    return collected(root_sessions(bound, frame(spark, CREDENTIAL_SESSIONS), settled))
-
-
-def settled(state: DataFrame, condition: str) -> tuple[DataFrame, int]:
-    checked = state.localCheckpoint()
-    return checked, checked.where(condition).count()
-
-
-def windows_of(spark: SparkSession) -> DataFrame:
-    """Logs of two accounts that begin with the first of May, though something late is from the day before."""
-    files = [
-        row(INGEST_FILES, uri=account, account_id=account, publish_date="2026-05-01", min_event_at="2026-04-30 20:00",
-            max_event_at="2026-05-01 23:00")
-        for account in (ACCOUNT, OTHER)
-    ]  # fmt: skip
-    return log_windows(frame(spark, INGEST_FILES, *files))
-
-
-def collected(sessions: DataFrame) -> list[Row]:
-    rows = [
-        {name: value.astimezone(UTC) if isinstance(value, datetime) else value for name, value in each.items()}
-        for each in (one.asDict(recursive=True) for one in sessions.collect())
-    ]
-    return sorted(rows, key=lambda each: str(each["credential_session_id"]))
-
-
 @pytest.fixture(scope="module")
 def found(spark: SparkSession) -> list[Row]:
-    return sessions_of(spark, frame(spark, CLOUDTRAIL_EVENTS, *log()))
+    return sessions_of(spark, frame(spark, CLOUDTRAIL_EVENTS, *log_of(CASES)))
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_root_sessions__one_session_in_a_small_log(found: list[Row], name: str) -> None:
-    case = CASES[name]
-    [one] = [each for each in found if each["principal_id"] == case.principal and _is_meant(each, case.since)]
-    seen = {
-        **one,
-        "root_type:root_id": f"{one['root_type']}:{one['root_id']}",
-        "candidate_names": one["candidates"] and [each["name"] for each in one["candidates"]],
-    }
-    assert {column: seen[column] for column in case.expected} == case.expected
-
-
-def _is_meant(one: Row, since: str | None) -> bool:
-    if since is None or since.startswith("2026"):
-        return since is None or one["started_at"] == at(since)
-    return one["event_count"] > 0 if since == "used" else one["access_key_ids"] == [since]
+    assert found_of(CASES[name], found) == CASES[name].expected
 
 
 def test_root_sessions__the_order_and_partitions_of_the_log_change_nothing(
     spark: SparkSession, found: list[Row]
 ) -> None:
-    events = log()
+    events = log_of(CASES)
     random.Random(5).shuffle(events)
     assert sessions_of(spark, frame(spark, CLOUDTRAIL_EVENTS, *events).repartition(7)) == found
 
 
 def test_as_bound__what_is_rooted_anew_stays_what_it_was(spark: SparkSession, found: list[Row]) -> None:
-    again, _ = settled(
-        with_unbound_reason(as_bound(frame(spark, CREDENTIAL_SESSIONS, *found)), windows_of(spark), CLOCK), "false"
-    )
-    assert collected(root_sessions(again, frame(spark, CREDENTIAL_SESSIONS), settled)) == found
+    assert rooted(spark, as_bound(frame(spark, CREDENTIAL_SESSIONS, *found))) == found
 
 
 def test_root_sessions__keeps_the_rules_of_its_table(spark: SparkSession, found: list[Row]) -> None:

@@ -33,7 +33,7 @@ _FIELDS = """
     principal_id identity_arn identity_account_id access_key_id role_session_id session_name role_id role_arn session_created_at
     mfa_authenticated source_identity invoked_by request_parameters response_elements additional_event_data addendum_event_id
     identity_user_name identity_provider on_behalf_of sign_in_session_arn in_scope_of ec2_role_delivery credential_from_console
-    service_event_details resources request_id event_version addendum body_sha256
+    assumed_root service_event_details resources request_id event_version addendum body_sha256
 """
 FIELDS = (*_FIELDS.split(), *PLACE_FIELDS)
 
@@ -165,6 +165,7 @@ def _row(record: Record, body: bytes, path_account_id: str | None, place_of: Cal
         _json(who("inScopeOf") or context.get("inScopeOf")),
         context.get("ec2RoleDelivery") or None,
         _TRUTHS.get(get("sessionCredentialFromConsole")),
+        _TRUTHS.get(context.get("assumedRoot") or who("assumedRoot")),
         _json(get("serviceEventDetails")),
         _json(get("resources")),
         get("requestID") or None,

@@ -14,8 +14,10 @@ from pyspark.sql import functions as F
 
 from expectations.columns import PRINCIPALS
 from transforms.sessions.identity import IN_LIFE, NEAR_SECONDS
+from transforms.workloads import NODE_NAME
 
 PENDING_HOURS = 72
+COGNITO_NAME = "CognitoIdentityCredentials"
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ METHODS: tuple[BindingMethod, ...] = (
     BindingMethod(
         "ECHO_ROLEID",
         0.97,
-        f"u.principal_type <> 'IAMUser' AND u.principal_type <> 'Root' AND u.principal_id = i.issued_principal_id AND {_NEAR}",
+        f"u.principal_id = i.issued_principal_id AND {_NEAR} AND u.is_assumed_root = (i.issuing_api = 'AssumeRoot') "
+        "AND (u.principal_type NOT IN ('IAMUser', 'Root') OR u.is_assumed_root)",
     ),
     BindingMethod(
         "ECHO_ARN",
@@ -48,13 +51,14 @@ METHODS: tuple[BindingMethod, ...] = (
     BindingMethod(
         "CONSOLE_LOGIN",
         0.95,
-        f"i.issuing_api = 'ConsoleLogin' AND u.principal_id = i.issued_principal_id AND {_NEAR}",
+        f"i.issuing_api = 'ConsoleLogin' AND u.principal_id = i.issued_principal_id AND {_NEAR} AND NOT u.is_assumed_root",
     ),
 )
 SAME_PARENT = BindingMethod("ECHO_SAME_PARENT", 0.90, "several issuances hold and agree about their parent")
-SELF_ROOT = BindingMethod("SELF_ROOT", 0.90, "no issuance, but the credentials are the user's own")
 
-_CALLER = ["assumed_by_type", "assumed_by_id", "assumed_by_name", "assumed_by_account_id", "parent_session_id"]
+_CALLER = [
+    "assumed_by_type", "assumed_by_id", "assumed_by_name", "assumed_by_account_id", "parent_session_id", "external_caller_id",
+]  # fmt: skip
 
 
 def bind(nodes: DataFrame, issuances: DataFrame) -> DataFrame:
@@ -62,7 +66,7 @@ def bind(nodes: DataFrame, issuances: DataFrame) -> DataFrame:
 
     Args:
         nodes: one row per credential session: id, principal_type, principal_id, role_arn, session_name, started_at,
-            identity_account_id, first_event_at, event_count, used_key_ids.
+            identity_account_id, first_event_at, event_count, used_key_ids, is_assumed_root.
         issuances: what `with_home` and the callers' sessions made of CREDENTIAL_ISSUANCES.
 
     An issuance can only have made the session whose home it has; among twins without a key to tell them apart, any of them.
@@ -87,7 +91,7 @@ def bind(nodes: DataFrame, issuances: DataFrame) -> DataFrame:
 
 _ISSUED = [
     "action_id", "issued_at", "issuing_api", "issuing_event_ids", "expires_at", "issued_access_key_id", "issued_role_arn",
-    "issued_session_name", "issued_role_account_id", "source_identity", "parent_started_at",
+    "issued_session_name", "issued_role_account_id", "source_identity", "parent_started_at", "parent_is_younger",
 ]  # fmt: skip
 
 
@@ -142,19 +146,25 @@ def _one_per_session(best: DataFrame) -> DataFrame:
     )
 
 
-def unbound_reason(account_id: Column, started_at: Column, window_starts_at: Column, clock: date | None) -> Column:
+def unbound_reason(clock: date | None) -> Column:
     """Say why a session has no issuance.
 
     Args:
-        account_id: account of the session.
-        started_at: when it began, UTC.
-        window_starts_at: when the logs of that account begin, UTC; null if the lake has none.
         clock: newest publish day in the lake; for 72 hours before its end the issuance may still be on its way.
+
+    Looks at account_id, started_at (UTC) and session_name of the session; at window_starts_at, when the logs of its account
+    begin (UTC; null if the lake has none); and at `gaps`, array of (gap_started_at, gap_ended_at): when they say nothing.
     """
     end_of_clock = F.lit((clock + timedelta(days=1)) if clock else None).cast("timestamp")
+    started_at = F.col("started_at")
+    is_in_gap = F.exists("gaps", lambda gap: (gap.gap_started_at <= started_at) & (started_at < gap.gap_ended_at))
+    # Cognito and Systems Manager give out credentials by data events, which management logs do not have (SEMANTICS §2).
+    is_data_event = (F.col("session_name") == COGNITO_NAME) | F.col("session_name").rlike(NODE_NAME)
     return (
-        F.when(account_id.isNull() | window_starts_at.isNull(), "NO_ACCOUNT")
-        .when(started_at < window_starts_at, "BEFORE_WINDOW")
+        F.when(F.col("account_id").isNull() | F.col("window_starts_at").isNull(), "NO_ACCOUNT")
+        .when(started_at < F.col("window_starts_at"), "BEFORE_WINDOW")
+        .when(is_data_event, "DATA_EVENT")
+        .when(is_in_gap, "GAP")
         .when(started_at + F.expr(f"INTERVAL {PENDING_HOURS} HOURS") > end_of_clock, "PENDING")
         .otherwise("NO_ISSUANCE")
     )

@@ -9,20 +9,26 @@ from pyspark.sql import functions as F
 
 from expectations.columns import PRINCIPALS
 from expectations.tables import CREDENTIAL_SESSIONS
+from transforms import workloads
 from transforms.chain import OF_ROOT, Settle, close_chains
-from transforms.sessions.binding import SELF_ROOT, bind, unbound_reason
+from transforms.sessions.binding import bind, unbound_reason
+from transforms.sessions.doubts import doubted, doubts
+from transforms.sessions.evidence import linked_people, with_assumer, with_claims
 from transforms.sessions.identity import with_home
+from transforms.sessions.neighbours import forgotten, with_live_parents, with_siblings
 from transforms.usage import TUPLE
 
 LEAST_RESOLVED = 0.80
+OF_THE_LOGS = ("NO_ACCOUNT", "BEFORE_WINDOW", "DATA_EVENT", "GAP", "PENDING", "NO_ISSUANCE", "CLAIM_ONLY")
 EXPIRY_SKEW = "INTERVAL 5 MINUTES"
 _PERSON = ("IAMUser", "Root")
+OF_WHOM = ("on_behalf_of", "sign_in_session_arn", "in_scope_of")  # any of a session's calls says it for all of them
 
 # What a session knows of itself alone: everything but what the closure fills in.
 OWN_COLUMNS = tuple(
     name
     for name in CREDENTIAL_SESSIONS.column_names
-    if name not in (*OF_ROOT, "chain", "chain_depth", "attribution_confidence", "attribution_status")
+    if name not in (*OF_ROOT, "chain", "chain_depth", "attribution_confidence", "attribution_status", "has_role_loop")
 )
 
 
@@ -38,8 +44,9 @@ def bind_sessions(usage: DataFrame, issuances: DataFrame, callers: DataFrame) ->
     """
     homes = with_callers(with_home(issuances, usage), callers)
     nodes = _used(usage).join(_issued(homes), on="credential_session_id", how="full")
-    bound = bind(_nodes(nodes), homes)
-    return _described(bound)
+    bound = _named(bind(_nodes(nodes), homes))
+    people = linked_people(_without_assumer(bound), issuances)
+    return _described(with_assumer(bound.join(people, on="credential_session_id", how="left")))
 
 
 def with_callers(issuances: DataFrame, callers: DataFrame) -> DataFrame:
@@ -59,10 +66,18 @@ def with_callers(issuances: DataFrame, callers: DataFrame) -> DataFrame:
         issuances["*"], sessions["parent_session_id"], sessions["parent_started_at"]
     )
     is_own = F.col("issuing_api").isin("ConsoleLogin", "GetSessionToken")
-    is_parent = ~is_own & (F.coalesce("parent_started_at", "issued_at") <= F.col("issued_at"))
+    is_younger = F.coalesce("parent_started_at", "issued_at") > F.col("issued_at")
     is_other = F.col("parent_session_id") != F.col("credential_session_id")
+    is_owners_copy = F.col("caller_identity_type") == "AWSAccount"
     return joined.withColumns(
-        {name: F.when(is_parent & is_other, F.col(name)) for name in ("parent_session_id", "parent_started_at")}
+        {
+            **{
+                name: F.when(~is_own & ~is_younger & is_other, F.col(name))
+                for name in ("parent_session_id", "parent_started_at")
+            },
+            "parent_is_younger": ~is_own & is_younger & is_other,
+            "external_caller_id": F.when(is_owners_copy, F.col("caller_principal_id")),
+        }
     )
 
 
@@ -84,28 +99,44 @@ def root_sessions(bound: DataFrame, rooted: DataFrame, settle: Settle) -> DataFr
             .when(F.col("attribution_reason") == "AMBIGUOUS", "ambiguous")
             .otherwise("unresolved"),
             "attribution_reason": F.when(~is_resolved, F.coalesce("attribution_reason", F.lit("CLAIM_ONLY"))),
+            "has_role_loop": F.size(F.array_distinct("chain")) < F.size("chain"),
         }
     )
     return CREDENTIAL_SESSIONS.conform(finished.select(*CREDENTIAL_SESSIONS.column_names))
+
+
+def with_neighbours(bound: DataFrame, others: DataFrame) -> DataFrame:
+    """Return bound sessions with what other sessions, and at last their own claims, tell of their assumers.
+
+    Args:
+        bound: what `bind_sessions` or `as_bound` gives.
+        others: NEIGHBOUR_COLUMNS of sessions of the days around that are not among them.
+    """
+    return with_claims(with_siblings(with_live_parents(bound, others), others))
 
 
 def with_unbound_reason(bound: DataFrame, windows: DataFrame, clock: date | None) -> DataFrame:
     """Add `unbound_reason`: why a session has no issuance, in the light of which logs the lake has.
 
     Args:
-        bound: what `bind_sessions` gives, or the same columns of the table.
-        windows: account_id, starts_at (UTC): when the logs of each account begin.
+        bound: what `with_neighbours` gives, or the same columns of the table.
+        windows: account_id, starts_at (UTC): when the logs of each account begin; `gaps`, when they say nothing.
         clock: newest publish day.
     """
-    starts = windows.select("account_id", F.col("starts_at").alias("window_starts_at"))
-    reason = unbound_reason(F.col("account_id"), F.col("started_at"), F.col("window_starts_at"), clock)
-    return bound.join(starts, on="account_id", how="left").withColumn("unbound_reason", reason).drop("window_starts_at")
+    known = windows.select("account_id", F.col("starts_at").alias("window_starts_at"), "gaps")
+    reason = unbound_reason(clock)
+    is_claim = F.col("attribution_method").isNotNull()
+    said = F.when(is_claim & (reason == "NO_ISSUANCE"), "CLAIM_ONLY").otherwise(reason)
+    joined = bound.join(known, on="account_id", how="left")
+    return joined.withColumn("unbound_reason", said).drop("window_starts_at", "gaps")
 
 
-def log_windows(files: DataFrame) -> DataFrame:
-    """Return when the logs of each account begin: account_id, starts_at (UTC), from INGEST_FILES.
+def log_windows(files: DataFrame, gaps: DataFrame) -> DataFrame:
+    """Return when the logs of each account begin, and when they say nothing: account_id, starts_at (UTC), `gaps`.
 
-    Late events on the first day are from before it; the day itself bounds them.
+    Args:
+        files: INGEST_FILES. Late events on the first day are from before it; the day itself bounds them.
+        gaps: account_id, gap_started_at, gap_ended_at (UTC).
     """
     logs = files.where(
         (F.col("source") == "cloudtrail") & (F.col("status") == "ingested") & F.col("account_id").isNotNull()
@@ -115,14 +146,18 @@ def log_windows(files: DataFrame) -> DataFrame:
         F.min_by(F.struct("publish_date", "first_at"), "publish_date").alias("first")
     )
     starts_at = F.greatest(F.col("first.publish_date").cast("timestamp"), F.col("first.first_at"))
-    return first.select("account_id", starts_at.alias("starts_at"))
+    gap = F.struct("gap_started_at", "gap_ended_at")
+    by_account = gaps.groupBy("account_id").agg(F.array_sort(F.collect_set(gap)).alias("gaps"))
+    return first.select("account_id", starts_at.alias("starts_at")).join(by_account, on="account_id", how="left")
 
 
 def only_due(sessions: DataFrame, windows: DataFrame, clock: date | None) -> DataFrame:
     """Keep unresolved sessions (CREDENTIAL_SESSIONS) whose reason is another now that the lake knows more."""
     waiting = sessions.where(
-        F.col("attribution_reason").isin("NO_ACCOUNT", "BEFORE_WINDOW", "PENDING", "NO_ISSUANCE")
+        F.col("attribution_reason").isin(*OF_THE_LOGS)
         & (F.col("top_session_id") == F.col("credential_session_id"))
+        & F.col("external_caller_id").isNull()
+        & F.col("assumed_by_type").isNull()
     )
     return (
         with_unbound_reason(waiting, windows, clock)
@@ -133,11 +168,17 @@ def only_due(sessions: DataFrame, windows: DataFrame, clock: date | None) -> Dat
 
 def as_bound(sessions: DataFrame) -> DataFrame:
     """Return rows of the table as `bind_sessions` made them: for sessions whose binding stands and whose root may not."""
-    is_own_ambiguity = (F.col("attribution_reason") == "AMBIGUOUS") & F.col("attribution_method").isNull()
-    return sessions.select(
-        *OWN_COLUMNS,
-        F.coalesce(is_own_ambiguity, F.lit(False)).alias("is_ambiguous"),
-        F.when(is_own_ambiguity, F.col("candidates")).alias("candidates"),
+    is_own_ambiguity = (
+        (F.col("attribution_reason") == "AMBIGUOUS")
+        & F.col("attribution_method").isNull()
+        & F.col("external_caller_id").isNull()
+    )
+    return forgotten(
+        sessions.select(
+            *OWN_COLUMNS,
+            F.coalesce(is_own_ambiguity, F.lit(False)).alias("is_ambiguous"),
+            F.when(is_own_ambiguity, F.col("candidates")).alias("candidates"),
+        )
     )
 
 
@@ -166,6 +207,8 @@ def _used(usage: DataFrame) -> DataFrame:
             F.max(F.when(is_direct, F.col("last_event_at"))).alias("last_direct_at"),
             F.sum("event_count").alias("event_count"),
             F.sum("failed_count").alias("failed_count"),
+            F.sum(F.when(~is_direct, F.col("event_count")).otherwise(0)).alias("forward_access_count"),
+            *[F.max(name).alias(name) for name in ("assumed_root", *OF_WHOM)],
             F.array_sort(F.collect_set(own_key)).alias("own_key_ids"),
             F.array_sort(F.collect_set("access_key_id")).alias("used_key_ids"),
         )
@@ -190,7 +233,9 @@ def _nodes(sessions: DataFrame) -> DataFrame:
     """Name what `bind` and the table need of each session, from usage where it was used, else from its issuance."""
     of_issuance = (
         F.when(F.col("own_issuing_api").startswith("AssumeRole"), "AssumedRole")
+        .when(F.col("own_issuing_api").isin("CreateSession", "GetCredentialsForIdentity"), "AssumedRole")
         .when(F.col("own_issuing_api") == "GetFederationToken", "FederatedUser")
+        .when(F.col("own_issuing_api") == "AssumeRoot", "Root")
         .otherwise(F.col("own_caller_type"))
     )
     return sessions.withColumns(
@@ -205,6 +250,8 @@ def _nodes(sessions: DataFrame) -> DataFrame:
             "identity_account_id": F.coalesce("identity_account_id", "own_issued_role_account_id"),
             "event_count": F.coalesce("event_count", F.lit(0).cast("bigint")),
             "failed_count": F.coalesce("failed_count", F.lit(0).cast("bigint")),
+            "forward_access_count": F.coalesce("forward_access_count", F.lit(0).cast("bigint")),
+            "is_assumed_root": F.coalesce("assumed_root", F.col("own_issuing_api") == "AssumeRoot", F.lit(False)),
             "used_key_ids": F.coalesce("used_key_ids", F.array().cast("array<string>")),
             "own_key_ids": F.coalesce("own_key_ids", F.array().cast("array<string>")),
         }
@@ -217,56 +264,75 @@ def _nodes(sessions: DataFrame) -> DataFrame:
     )
 
 
-def _described(bound: DataFrame) -> DataFrame:
-    """Bring bound nodes into the table's columns: OWN_COLUMNS, `is_ambiguous`, `candidates`."""
+def _named(bound: DataFrame) -> DataFrame:
+    """Add the names of a session that evidence about its assumer is read from."""
     is_role = F.col("principal_type") == "AssumedRole"
-    is_person = F.col("principal_type").isin(*_PERSON)
-    user_arn = F.coalesce("identity_arn", "own_assumed_by_id")
-    is_console = F.col("bound_issuing_api") == "ConsoleLogin"
-    used_keys = F.when(is_console, F.array().cast("array<string>")).otherwise(F.col("own_key_ids"))
-    issued_keys = F.array_compact(F.array("bound_issued_access_key_id"))
-    expires_at = F.col("bound_expires_at")
-    own = bound.withColumns(
+    return bound.withColumns(
         {
             "principal_id": F.col("known_principal_id"),
             "role_session_id": F.when(is_role, F.col("known_principal_id")),
             "role_id": F.when(is_role, _before_colon("known_principal_id")),
             "role_name": F.when(is_role, F.substring_index("role_arn", "/", -1)),
+            "source_identity": F.coalesce("source_identity", "bound_source_identity"),
+            "is_ambiguous": F.coalesce("is_ambiguous", F.lit(False)),
+            # A user's own session was assumed by nobody else: it is that user, whether its sign-in was seen or not.
+            "is_own": F.col("principal_type").isin(*_PERSON) & ~F.col("is_assumed_root"),
+        }
+    )
+
+
+def _without_assumer(bound: DataFrame) -> DataFrame:
+    return bound.where(
+        F.col("method").isNull() & ~F.col("is_ambiguous") & ~F.col("is_own") & F.col("on_behalf_of").isNull()
+    ).select("credential_session_id", "role_name", "account_id", "started_at")
+
+
+def _described(bound: DataFrame) -> DataFrame:
+    """Bring bound sessions with their assumers into the table's columns: OWN_COLUMNS, `is_ambiguous`, `candidates`."""
+    is_console = F.col("bound_issuing_api") == "ConsoleLogin"
+    used_keys = F.when(is_console, F.array().cast("array<string>")).otherwise(F.col("own_key_ids"))
+    issued_keys = F.array_compact(F.array("bound_issued_access_key_id"))
+    own = bound.withColumns(
+        {
             "started_date": F.col("started_at").cast("date"),
-            "expires_at": expires_at,
+            "expires_at": F.col("bound_expires_at"),
             "access_key_ids": F.array_sort(F.array_distinct(F.concat(used_keys, issued_keys))),
             "issuing_api": F.col("bound_issuing_api"),
             "issuing_event_ids": F.coalesce("bound_issuing_event_ids", F.array().cast("array<string>")),
-            "source_identity": F.coalesce("source_identity", "bound_source_identity"),
-            "used_after_expiry": F.coalesce(F.col("last_direct_at") > expires_at + F.expr(EXPIRY_SKEW), F.lit(False)),
-            # A user's own session was assumed by nobody else: it is that user, whether its sign-in was seen or not.
-            "assumed_by_type": F.when(is_person, F.col("principal_type")).otherwise(F.col("assumed_by_type")),
-            "assumed_by_id": F.when(is_person, user_arn).otherwise(F.col("assumed_by_id")),
-            "assumed_by_name": F.when(is_person, F.substring_index(user_arn, "/", -1)).otherwise(
-                F.col("assumed_by_name")
+            "used_after_expiry": F.coalesce(
+                F.col("last_direct_at") > F.col("bound_expires_at") + F.expr(EXPIRY_SKEW), F.lit(False)
             ),
-            "assumed_by_account_id": F.when(is_person, F.col("account_id")).otherwise(F.col("assumed_by_account_id")),
-            "attribution_method": F.coalesce("method", F.when(is_person, SELF_ROOT.name)),
-            "binding_confidence": F.coalesce("binding_confidence", F.when(is_person, SELF_ROOT.confidence)),
-            "is_ambiguous": F.coalesce("is_ambiguous", F.lit(False)),
+            "doubts": doubts(),
+            "has_misleading_name": _has_misleading_name(),
         }
     )
+    is_named = F.col("attribution_method").isNotNull()
     described = own.withColumns(
         {
+            "binding_confidence": doubted(F.col("binding_confidence")),
             "is_chained": F.coalesce(F.col("assumed_by_type") == "AssumedRole", F.lit(False)),
             "is_cross_account": F.col("assumed_by_account_id") != F.col("account_id"),
             "parent_started_at": F.when(F.col("parent_session_id").isNotNull(), F.col("bound_parent_started_at")),
+            "external_caller_id": F.when(is_named, F.col("external_caller_id")),
         }
     )
     return described.select(*OWN_COLUMNS, "is_ambiguous", "candidates")
 
 
+def _has_misleading_name() -> Column:
+    """Whether it is named like a workload that did not ask for it: whoever may assume a role may call a session so."""
+    is_named = workloads.named(F.col("session_name")).type.isNotNull()
+    is_of_workload = F.col("assumed_by_type").isin("AWSService", *workloads.OF_SERVICES)
+    return F.coalesce(is_named & ~is_of_workload, F.lit(False))
+
+
 def _starts(bound: DataFrame) -> DataFrame:
     """Give every session the columns of the closure, as if it were the start of its chain."""
     is_role = F.col("principal_type") == "AssumedRole"
-    is_unbound = F.col("attribution_method").isNull()
-    # An external caller's own copy is not here: the next method of the list (OWNER_COPY) will bind it.
-    is_opaque = F.col("assumed_by_type").isin("ExternalPrincipal", "Unknown") | F.col("assumed_by_id").isNull()
+    is_unbound = F.col("assumed_by_type").isNull()  # a claim is a method, but names nobody
+    # A role session of another account, of whose sessions none is known.
+    is_elsewhere = (F.col("assumed_by_type") == "ExternalPrincipal") & F.col("external_caller_id").contains(":")
+    is_opaque = is_elsewhere | (F.col("assumed_by_type") == "Unknown") | F.col("assumed_by_id").isNull()
     is_missing_parent = F.col("is_chained") & F.col("parent_session_id").isNull()
     reason = (
         F.when(F.col("is_ambiguous"), "AMBIGUOUS")
@@ -280,7 +346,9 @@ def _starts(bound: DataFrame) -> DataFrame:
             "pointer": F.when(reason.isNull(), F.col("parent_session_id")),
             "top_session_id": F.col("credential_session_id"),
             "attribution_reason": reason,
-            "attribution_confidence": F.when(reason.isNull(), F.col("binding_confidence")).otherwise(0.0),
+            "attribution_confidence": F.when(
+                reason.isNull() | (is_unbound & ~F.col("is_ambiguous")), F.coalesce("binding_confidence", F.lit(0.0))
+            ).otherwise(0.0),
             "root_type": F.when(has_root, F.col("assumed_by_type")).otherwise("Unknown"),
             "root_id": F.when(has_root, F.col("assumed_by_id")),
             "root_name": F.when(has_root, F.col("assumed_by_name")),

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 # How an issuance finds the usage that is its own, best first; a found home is kept, else it is its own.
 _EXACT_ECHO, _SAME_KEY, _NEAR_ECHO = 0, 1, 2
 NEAR_SECONDS = 1
+LINK_SECONDS = 3  # between what Identity Center logs of a sign-in, and the start of the session it leads to
 
 
 def credential_session_id(principal_id: Column, started_at: Column, access_key_id: Column) -> Column:
@@ -31,7 +32,7 @@ def with_home(issuances: DataFrame, usage: DataFrame) -> DataFrame:
     one within a second; else, as long as it has not been used, its own principal (role and name where the response does not
     say) and time. A group that has its own issuance to the second takes in no neighbour's.
     """
-    issued = issuances.where(F.col("outcome") == "success")
+    issued = issuances.where((F.col("outcome") == "success") & ~F.col("is_link"))
     groups = usage_groups(usage)
     ranked = _echoes(issued, groups).unionByName(_same_keys(issued, usage))
     best = ranked.groupBy("action_id").agg(
@@ -40,13 +41,18 @@ def with_home(issuances: DataFrame, usage: DataFrame) -> DataFrame:
             F.struct("rank", "seconds_off", "principal_id", "session_created_at"),
         ).alias("home")
     )
-    own_principal = F.coalesce("issued_principal_id", F.concat_ws(":", "issued_role_arn", "issued_session_name"))
-    homes = issued.join(best, on="action_id", how="left").withColumns(
-        {
-            "home_principal_id": F.coalesce("home.principal_id", own_principal),
-            "home_started_at": F.coalesce("home.session_created_at", "issued_at"),
-        }
-    )
+    of_role = F.when(F.col("issued_role_arn").isNotNull(), F.concat_ws(":", "issued_role_arn", "issued_session_name"))
+    own_principal = F.coalesce("issued_principal_id", of_role)
+    homes = (
+        issued.join(best, on="action_id", how="left")
+        .withColumns(
+            {
+                "home_principal_id": F.coalesce("home.principal_id", own_principal),
+                "home_started_at": F.coalesce("home.session_created_at", "issued_at"),
+            }
+        )
+        .where(F.col("home_principal_id").isNotNull())
+    )  # issued to whom, nobody says, and nobody has used it
     same_home = Window.partitionBy("home_principal_id", "home_started_at")
     identity = F.coalesce("issued_access_key_id", "action_id")
     twins = homes.withColumn("is_twin", F.min(identity).over(same_home) != F.max(identity).over(same_home))

@@ -1,0 +1,178 @@
+"""What other sessions tell of a session's assumer: the caller's own session, and siblings of one sign-in (SEMANTICS §9).
+
+- OWNER_COPY: of a call from another account only the role owner's copy is here. It names the calling role session, whose
+  credentials at that instant are the parent if there is but one set of them.
+- SIGNIN_ARN: sessions of one principal that came of the same sign-in were issued to the same assumer.
+
+Both can change when another session becomes known, so that they are found anew each time a session is looked at
+(`forgotten`), and never from what they found before.
+"""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from expectations.columns import PRINCIPALS
+from transforms.sessions.doubts import doubted
+
+OWNER_COPY, SIGNIN_ARN = "OWNER_COPY", "SIGNIN_ARN"
+OWNER_COPY_CONFIDENCE, SIGNIN_ARN_CONFIDENCE = 0.80, 0.95
+LONGEST_ROLE_SESSION = "INTERVAL 12 HOURS"
+
+# Of other sessions, these columns are needed.
+NEIGHBOUR_COLUMNS = (
+    "credential_session_id",
+    "role_session_id",
+    "session_name",
+    "principal_id",
+    "account_id",
+    "started_at",
+    "expires_at",
+    "sign_in_session_arn",
+    "issuing_api",
+    "issuing_event_ids",
+    "assumed_by_type",
+    "assumed_by_id",
+    "assumed_by_name",
+    "assumed_by_account_id",
+    "parent_session_id",
+    "parent_started_at",
+    "attribution_method",
+)
+_ASSUMER = ("assumed_by_type", "assumed_by_id", "assumed_by_name", "assumed_by_account_id")
+
+
+def forgotten(sessions: DataFrame) -> DataFrame:
+    """Return stored sessions (CREDENTIAL_SESSIONS' own columns) as they were before neighbours and claims were asked."""
+    is_copy = F.col("external_caller_id").isNotNull()
+    is_own = F.col("attribution_method").eqNullSafe(SIGNIN_ARN) & F.col("principal_type").isin("IAMUser", "Root")
+    is_sibling = F.col("attribution_method").eqNullSafe(SIGNIN_ARN) & ~is_own
+    is_claim = F.coalesce(F.col("assumed_by_type").isNull() & F.col("attribution_method").isNotNull(), F.lit(False))
+    is_taken = is_sibling | is_own
+    none = F.array().cast("array<string>")
+    forgotten_ = {
+        "assumed_by_type": F.when(is_copy, "ExternalPrincipal"),
+        "assumed_by_id": F.when(is_copy, F.col("external_caller_id")),
+        "assumed_by_name": F.lit(None).cast("string"),
+        "attribution_method": F.when(is_copy, OWNER_COPY).when(is_own, "SELF_ROOT"),
+        "binding_confidence": F.when(
+            is_copy, F.least(F.coalesce("binding_confidence", F.lit(1.0)), F.lit(OWNER_COPY_CONFIDENCE))
+        ).when(is_own, doubted(F.lit(0.90))),
+        "parent_session_id": F.lit(None).cast("string"),
+        "parent_started_at": F.lit(None).cast("timestamp"),
+    }
+    is_asked = is_copy | is_sibling
+    kept = {name: F.when(is_asked, value).otherwise(F.col(name)) for name, value in forgotten_.items()}
+    for name in ("attribution_method", "binding_confidence"):
+        kept[name] = F.when(is_asked | is_own | is_claim, forgotten_[name]).otherwise(F.col(name))
+    return sessions.withColumns(
+        {
+            **kept,
+            "assumed_by_account_id": F.when(~is_sibling, F.col("assumed_by_account_id")),
+            "issuing_api": F.when(~is_taken, F.col("issuing_api")),
+            "issuing_event_ids": F.when(is_taken, none).otherwise(F.col("issuing_event_ids")),
+            "is_chained": F.col("is_chained") & ~is_asked,
+        }
+    )
+
+
+def with_live_parents(sessions: DataFrame, others: DataFrame) -> DataFrame:
+    """Add the caller's session to sessions of which only the owner's copy of the issuing call is here.
+
+    Args:
+        sessions: bound sessions: NEIGHBOUR_COLUMNS, external_caller_id, is_ambiguous, candidates, is_chained.
+        others: NEIGHBOUR_COLUMNS of sessions that are not among them and began up to twelve hours before.
+
+    A caller with an instant of two live sets of credentials is ambiguous; one of whom no session is known stays external.
+    """
+    live = sessions.select(*NEIGHBOUR_COLUMNS).unionByName(others).where(F.col("role_session_id").isNotNull())
+    live = live.select(
+        F.col("credential_session_id").alias("live_id"),
+        F.col("role_session_id").alias("external_caller_id"),
+        F.col("started_at").alias("live_started_at"),
+        F.coalesce("expires_at", F.col("started_at") + F.expr(LONGEST_ROLE_SESSION)).alias("live_until"),
+        F.col("account_id").alias("live_account_id"),
+        F.col("session_name").alias("live_name"),
+    )
+    waiting = sessions.where(F.col("external_caller_id").contains(":") & ~F.col("is_ambiguous")).select(
+        "credential_session_id", "external_caller_id", "started_at"
+    )
+    is_live = (F.col("live_started_at") <= F.col("started_at")) & (F.col("started_at") <= F.col("live_until"))
+    is_other = F.col("live_id") != F.col("credential_session_id")
+    since = F.concat("live_name", F.lit(" since "), F.date_format("live_started_at", "yyyy-MM-dd'T'HH:mm:ss'Z'"))
+    candidate = F.struct(
+        F.lit("AssumedRole").alias("type"),
+        F.col("external_caller_id").alias("id"),
+        since.alias("name"),
+        F.col("live_account_id").alias("account_id"),
+    )
+    first = F.struct("live_started_at", "live_id")
+    found = (
+        waiting.join(live, on="external_caller_id", how="inner")
+        .where(is_live & is_other)
+        .groupBy("credential_session_id")
+        .agg(
+            F.count(F.lit(1)).alias("live_count"),
+            *[F.min_by(name, first).alias(name) for name in ("live_id", "live_started_at", "live_name")],
+            F.array_sort(F.collect_set(candidate)).cast(PRINCIPALS).alias("live_candidates"),
+        )
+    )
+    joined = sessions.join(found, on="credential_session_id", how="left")
+    is_one, is_several = (
+        F.coalesce(F.col("live_count") == 1, F.lit(False)),
+        F.coalesce(F.col("live_count") > 1, F.lit(False)),
+    )
+    return joined.withColumns(
+        {
+            "assumed_by_type": F.when(is_one, "AssumedRole").otherwise(F.col("assumed_by_type")),
+            "assumed_by_name": F.when(is_one, F.col("live_name")).otherwise(F.col("assumed_by_name")),
+            "parent_session_id": F.when(is_one, F.col("live_id")).otherwise(F.col("parent_session_id")),
+            "parent_started_at": F.when(is_one, F.col("live_started_at")).otherwise(F.col("parent_started_at")),
+            "is_chained": is_one | F.col("is_chained"),
+            "is_ambiguous": is_several | F.col("is_ambiguous"),
+            "candidates": F.when(is_several, F.col("live_candidates")).otherwise(F.col("candidates")),
+        }
+    ).select(*sessions.columns)
+
+
+def with_siblings(sessions: DataFrame, others: DataFrame) -> DataFrame:
+    """Give sessions without an issuing call the assumer of the sessions that came of the same sign-in.
+
+    Args:
+        sessions: as for `with_live_parents`, with principal_type and binding_confidence.
+        others: NEIGHBOUR_COLUMNS of sessions that are not among them.
+    """
+    # Not those that have it from a sibling themselves: what they say would depend on who was asked first.
+    issued = F.col("issuing_api").isNotNull() & (F.col("attribution_method") != SIGNIN_ARN)
+    assumer = F.struct(*_ASSUMER, "parent_session_id", "parent_started_at", "issuing_api", "issuing_event_ids")
+    person = F.struct(*[F.col(name).alias(name.removeprefix("assumed_by_")) for name in _ASSUMER])
+    known = (
+        sessions.select(*NEIGHBOUR_COLUMNS)
+        .unionByName(others)
+        .where(F.col("sign_in_session_arn").isNotNull() & F.col("principal_id").isNotNull() & issued)
+        .groupBy("sign_in_session_arn", "principal_id")
+        .agg(
+            F.array_sort(F.collect_set(person)).cast(PRINCIPALS).alias("sibling_assumers"),
+            F.min_by(assumer, F.struct("started_at", "credential_session_id")).alias("sibling"),
+        )
+    )
+    joined = sessions.join(known, on=["sign_in_session_arn", "principal_id"], how="left")
+    is_unbound = ~F.col("is_ambiguous") & F.coalesce(F.col("attribution_method") == "SELF_ROOT", F.lit(True))
+    has_one = is_unbound & F.coalesce(F.size("sibling_assumers") == 1, F.lit(False))
+    has_several = is_unbound & F.coalesce(F.size("sibling_assumers") > 1, F.lit(False))
+    taken = [*_ASSUMER, "parent_session_id", "parent_started_at", "issuing_api", "issuing_event_ids"]
+    return joined.withColumns(
+        {
+            **{name: F.when(has_one, F.col(f"sibling.{name}")).otherwise(F.col(name)) for name in taken},
+            "attribution_method": F.when(has_one, SIGNIN_ARN).when(~has_several, F.col("attribution_method")),
+            "binding_confidence": F.when(has_one, doubted(F.lit(SIGNIN_ARN_CONFIDENCE))).otherwise(
+                F.col("binding_confidence")
+            ),
+            "is_chained": F.when(has_one, F.col("sibling.assumed_by_type") == "AssumedRole").otherwise(
+                F.col("is_chained")
+            ),
+            "is_ambiguous": has_several | F.col("is_ambiguous"),
+            "candidates": F.when(has_several, F.col("sibling_assumers")).otherwise(F.col("candidates")),
+        }
+    ).select(*sessions.columns)
