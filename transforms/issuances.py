@@ -199,7 +199,7 @@ def _caller() -> list[Column]:
         .when(kind == "AWSService", F.col("invoked_by"))
         .when(kind == "AssumedRole", F.col("session_name"))
         .when(kind == "IAMUser", F.coalesce("identity_user_name", F.substring_index("identity_arn", "/", -1)))
-        .when(kind == "Root", F.coalesce("identity_user_name", F.lit("root")))
+        .when(kind == "Root", F.lit("root"))
         .otherwise(F.col("identity_user_name"))
     )
     has_no_account = kind.isin("SAMLUser", "WebIdentityUser", "AWSService", "IdentityCenterUser")

@@ -105,7 +105,8 @@ def _principal(type_: Column, id_: Column, name: Column, account_id: Column) -> 
 def _themselves() -> Column:
     """The user whose own credentials these are."""
     arn = F.coalesce("identity_arn", "own_assumed_by_id")
-    return _principal(F.col("principal_type"), arn, F.substring_index(arn, "/", -1), F.col("account_id"))
+    name = F.when(F.col("principal_type") == "Root", "root").otherwise(F.substring_index(arn, "/", -1))
+    return _principal(F.col("principal_type"), arn, name, F.col("account_id"))
 
 
 def _person() -> Column:
