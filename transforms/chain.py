@@ -107,9 +107,12 @@ def _take_over(state: DataFrame, rooted: DataFrame) -> DataFrame:
 
 
 def build_chain_edges(sessions: DataFrame) -> DataFrame:
-    """Return one edge per session (CREDENTIAL_SESSIONS) with something known of its issuing, with its own confidence."""
+    """Return one edge per session (CREDENTIAL_SESSIONS) with something known of its issuing, with its own confidence.
+
+    A claim is not known: it has no edge.
+    """
     is_chain = F.col("is_chained")
-    edges = sessions.where(F.col("attribution_method").isNotNull()).select(
+    edges = sessions.where(F.col("attribution_method").isNotNull() & F.col("assumed_by_type").isNotNull()).select(
         F.col("credential_session_id").alias("child_session_id"),
         F.col("role_arn").alias("child_role_arn"),
         F.col("account_id").alias("child_account_id"),

@@ -168,16 +168,17 @@ def _caller() -> list[Column]:
     workload = issued_to(kind, F.col("invoked_by"), F.col("request.roleSessionName"), F.col("request.tags"))
     is_workload = workload.type.isNotNull()
     # What a certificate or an identity pool vouches for is nobody of ours: it has only the name it was given there.
+    is_of_pool = F.col("event_source") == COGNITO
     outside = F.when(
         F.col("event_source") == ROLES_ANYWHERE,
         F.coalesce("response.subjectArn", F.get("response.credentialSet.sourceIdentity", F.lit(0))),
-    ).when(F.col("event_source") == COGNITO, F.concat(F.lit(f"{COGNITO}:"), "request.identityId"))
+    ).when(is_of_pool, F.concat(F.lit(f"{COGNITO}:"), "request.identityId"))
     is_person_of_sso = (F.col("event_source") == SSO) & F.col("on_behalf_of").isNotNull()
     federated = F.concat("identity_provider", F.lit(":"), "identity_user_name")
     known = ("IAMUser", "Root", "AssumedRole", "WebIdentityUser", "AWSService", "FederatedUser", "IdentityCenterUser")
     assumed_by_type = (
         F.when(is_workload, workload.type)
-        .when(outside.isNotNull(), "ExternalPrincipal")
+        .when(outside.isNotNull() & ~is_of_pool, "ExternalPrincipal")
         .when(is_person_of_sso, "IdentityCenterUser")
         .when(kind == "SAMLUser", "FederatedUser")
         .when(kind == "AWSAccount", "ExternalPrincipal")

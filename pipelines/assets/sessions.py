@@ -91,7 +91,7 @@ def _other_days(
     """Start days of sessions whose binding stands, but which are due, or lead back through a session that was touched."""
     lake = night.lake
     table = lake.read(CREDENTIAL_SESSIONS)
-    waiting = table.where("attribution_reason IS NOT NULL")
+    waiting = table.where("attribution_reason IS NOT NULL OR external_caller_id IS NOT NULL")
     if night.fact(CREDENTIAL_SESSIONS, "windows") == _fingerprint(windows):
         # Only the clock went on: pending sessions are at most 72 hours older than it was.
         seen_clock = night.fact(CREDENTIAL_SESSIONS, "clock")

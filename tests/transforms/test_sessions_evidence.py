@@ -150,7 +150,7 @@ WORKLOAD_CASES = {
              event_category="Data", request_parameters='{"identityId": "us-east-1:1"}',
              response_elements='{"credentials": {"accessKeyId": "ASIA-POOL"}}', identity_account_id=ACCOUNT),
         call(session("pool", "CognitoIdentityCredentials", "ASIA-POOL", T), seconds(5)),
-    ], resolved("ExternalPrincipal:cognito-identity.amazonaws.com:us-east-1:1", "KEY_EXACT")),
+    ], unknown("DATA_EVENT", attribution_method="KEY_EXACT", assumed_by_id="cognito-identity.amazonaws.com:us-east-1:1")),
 }  # fmt: skip
 
 NEIGHBOUR_CASES = {
@@ -162,15 +162,15 @@ NEIGHBOUR_CASES = {
     "its credentials had expired": Case("AROA-oc2:n", [
         assume(user("ann"), "caller2", "n", "ASIA-C2", until="May 2, 2026, 10:00:30 AM"),
         owners("AROA-caller2:n", "oc2", "ASIA-OC2", seconds(60)),
-    ], unknown("NO_ACCOUNT", assumed_by_type="ExternalPrincipal", assumed_by_id="AROA-caller2:n", chain_depth=1)),
+    ], unknown("NO_ISSUANCE", assumed_by_type="ExternalPrincipal", assumed_by_id="AROA-caller2:n", chain_depth=1)),
     "two of its sessions were live": Case("AROA-oc3:n", [
         assume(user("ann"), "caller3", "n", "ASIA-C3", seconds(0)), assume(user("bob"), "caller3", "n", "ASIA-C4", seconds(30)),
         owners("AROA-caller3:n", "oc3", "ASIA-OC3", seconds(60)),
     ], unknown("AMBIGUOUS", candidate_names=["n since 2026-05-02T10:00:00Z", "n since 2026-05-02T10:00:30Z"],
                attribution_confidence=0.0, parent_session_id=None)),
-    "nothing is known of the caller": Case("AROA-oc4:n", [
+    "the caller's account is none of ours": Case("AROA-oc4:n", [
         owners("AROA-nobody:n", "oc4", "ASIA-OC4", seconds(60), UNLOGGED),
-    ], unknown("NO_ACCOUNT", assumed_by_type="ExternalPrincipal", assumed_by_account_id=UNLOGGED)),
+    ], resolved("ExternalPrincipal:AROA-nobody:n", "OWNER_COPY", root_account_id=UNLOGGED)),
     "a sibling of the same sign-in": Case("AROA-sib:n", [
         assume(user("ann"), "sib", "n", "ASIA-SIB"),
         call({**session("sib", "n", "ASIA-SIB", T), "sign_in_session_arn": SIGN_IN}, seconds(5)),

@@ -152,7 +152,7 @@ def unbound_reason(clock: date | None) -> Column:
     Args:
         clock: newest publish day in the lake; for 72 hours before its end the issuance may still be on its way.
 
-    Looks at account_id, started_at (UTC) and session_name of the session; at window_starts_at, when the logs of its account
+    Looks at issuing_account_id (whose logs should have it), started_at (UTC) and session_name of the session; at window_starts_at, when the logs of its account
     begin (UTC; null if the lake has none); and at `gaps`, array of (gap_started_at, gap_ended_at): when they say nothing.
     """
     end_of_clock = F.lit((clock + timedelta(days=1)) if clock else None).cast("timestamp")
@@ -161,7 +161,7 @@ def unbound_reason(clock: date | None) -> Column:
     # Cognito and Systems Manager give out credentials by data events, which management logs do not have (SEMANTICS §2).
     is_data_event = (F.col("session_name") == COGNITO_NAME) | F.col("session_name").rlike(NODE_NAME)
     return (
-        F.when(F.col("account_id").isNull() | F.col("window_starts_at").isNull(), "NO_ACCOUNT")
+        F.when(F.col("issuing_account_id").isNull() | F.col("window_starts_at").isNull(), "NO_ACCOUNT")
         .when(started_at < F.col("window_starts_at"), "BEFORE_WINDOW")
         .when(is_data_event, "DATA_EVENT")
         .when(is_in_gap, "GAP")

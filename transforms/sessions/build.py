@@ -123,12 +123,15 @@ def with_unbound_reason(bound: DataFrame, windows: DataFrame, clock: date | None
         windows: account_id, starts_at (UTC): when the logs of each account begin; `gaps`, when they say nothing.
         clock: newest publish day.
     """
-    known = windows.select("account_id", F.col("starts_at").alias("window_starts_at"), "gaps")
+    known = windows.select(
+        F.col("account_id").alias("issuing_account_id"), F.col("starts_at").alias("window_starts_at"), "gaps"
+    )
     reason = unbound_reason(clock)
     is_claim = F.col("attribution_method").isNotNull()
     said = F.when(is_claim & (reason == "NO_ISSUANCE"), "CLAIM_ONLY").otherwise(reason)
-    joined = bound.join(known, on="account_id", how="left")
-    return joined.withColumn("unbound_reason", said).drop("window_starts_at", "gaps")
+    issuing_account = F.when(is_elsewhere(), F.col("assumed_by_account_id")).otherwise(F.col("account_id"))
+    joined = bound.withColumn("issuing_account_id", issuing_account).join(known, on="issuing_account_id", how="left")
+    return joined.withColumn("unbound_reason", said).drop("issuing_account_id", "window_starts_at", "gaps")
 
 
 def log_windows(files: DataFrame, gaps: DataFrame) -> DataFrame:
@@ -154,16 +157,24 @@ def log_windows(files: DataFrame, gaps: DataFrame) -> DataFrame:
 def only_due(sessions: DataFrame, windows: DataFrame, clock: date | None) -> DataFrame:
     """Keep unresolved sessions (CREDENTIAL_SESSIONS) whose reason is another now that the lake knows more."""
     waiting = sessions.where(
-        F.col("attribution_reason").isin(*OF_THE_LOGS)
-        & (F.col("top_session_id") == F.col("credential_session_id"))
-        & F.col("external_caller_id").isNull()
-        & F.col("assumed_by_type").isNull()
+        (F.col("top_session_id") == F.col("credential_session_id"))
+        & (F.col("attribution_reason").isin(*OF_THE_LOGS) & F.col("assumed_by_type").isNull() | is_elsewhere())
     )
+    by_now = F.when(is_elsewhere(), F.nullif("unbound_reason", F.lit("NO_ACCOUNT"))).otherwise(F.col("unbound_reason"))
     return (
         with_unbound_reason(waiting, windows, clock)
-        .where(~F.col("attribution_reason").eqNullSafe(F.col("unbound_reason")))
+        .where(~F.col("attribution_reason").eqNullSafe(by_now))
         .drop("unbound_reason")
     )
+
+
+def is_elsewhere() -> Column:
+    """Whether the caller is a role session of another account, of whose sessions none is known.
+
+    If the lake has no logs of that account, that is all there is to know: somebody outside. If it has, one is missing.
+    """
+    is_external = (F.col("assumed_by_type") == "ExternalPrincipal") & F.col("external_caller_id").contains(":")
+    return F.coalesce(is_external, F.lit(False))
 
 
 def as_bound(sessions: DataFrame) -> DataFrame:
@@ -330,13 +341,14 @@ def _starts(bound: DataFrame) -> DataFrame:
     """Give every session the columns of the closure, as if it were the start of its chain."""
     is_role = F.col("principal_type") == "AssumedRole"
     is_unbound = F.col("assumed_by_type").isNull()  # a claim is a method, but names nobody
-    # A role session of another account, of whose sessions none is known.
-    is_elsewhere = (F.col("assumed_by_type") == "ExternalPrincipal") & F.col("external_caller_id").contains(":")
-    is_opaque = is_elsewhere | (F.col("assumed_by_type") == "Unknown") | F.col("assumed_by_id").isNull()
+    is_opaque = (F.col("assumed_by_type") == "Unknown") | F.col("assumed_by_id").isNull()
     is_missing_parent = F.col("is_chained") & F.col("parent_session_id").isNull()
     reason = (
         F.when(F.col("is_ambiguous"), "AMBIGUOUS")
         .when(is_unbound, F.col("unbound_reason"))
+        .when(is_elsewhere(), F.nullif("unbound_reason", F.lit("NO_ACCOUNT")))
+        # An identity pool's own user is nobody that any log knows.
+        .when(F.col("issuing_api") == "GetCredentialsForIdentity", "DATA_EVENT")
         .when(is_opaque, "NO_ACCOUNT")
         .when(is_missing_parent, "NO_ISSUANCE")
     )
