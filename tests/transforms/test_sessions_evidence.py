@@ -206,7 +206,8 @@ def assume_root(at: str, key: str | None) -> Row:
 
 ASSUMED_ROOT_CASES = {
     "by key": Case(OTHER, [
-        assume_root(T, "ASIA-AR"), call({**ROOT_SESSION, "access_key_id": "ASIA-AR", "session_created_at": T, "assumed_root": True}, seconds(5)),
+        assume_root(T, "ASIA-AR"),
+        call({**ROOT_SESSION, "access_key_id": "ASIA-AR", "session_created_at": T, "assumed_root": True}, seconds(5)),
     ], resolved(by("boss"), "KEY_EXACT", chain_depth=0, is_cross_account=True), since=T),
     "by the second": Case(OTHER, [
         assume_root(seconds(60), None),

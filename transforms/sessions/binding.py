@@ -152,8 +152,9 @@ def unbound_reason(clock: date | None) -> Column:
     Args:
         clock: newest publish day in the lake; for 72 hours before its end the issuance may still be on its way.
 
-    Looks at issuing_account_id (whose logs should have it), started_at (UTC) and session_name of the session; at window_starts_at, when the logs of its account
-    begin (UTC; null if the lake has none); and at `gaps`, array of (gap_started_at, gap_ended_at): when they say nothing.
+    Looks at issuing_account_id (whose logs should have it), started_at (UTC) and session_name of the session; at
+    window_starts_at, when the logs of that account begin (UTC; null if the lake has none); and at `gaps`, array of
+    (gap_started_at, gap_ended_at): when they say nothing.
     """
     end_of_clock = F.lit((clock + timedelta(days=1)) if clock else None).cast("timestamp")
     started_at = F.col("started_at")
