@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import pytest
 
 from expectations.tables import (
     CLOUDTRAIL_EVENTS,
+    CREDENTIAL_ISSUANCES,
     CREDENTIAL_SESSIONS,
     GUARDDUTY_FINDINGS,
     INVESTIGATIONS,
@@ -43,8 +44,16 @@ NAMED = {
     ("ECHO_ROLEID", "SNSDescribeHandlerSession", "config.amazonaws.com"),
     ("ECHO_SAME_PARENT", "AWSConfig-Describe", "config.amazonaws.com"),
     ("KEY_EXACT", "AutoScaling", "autoscaling.amazonaws.com"),
-    ("KEY_EXACT", "CloudTrailLog-CloudTrailLogPipelineLogProcessorFnE-Pkgt7cmJfhQj", "lambda.amazonaws.com"),
-    ("KEY_EXACT", "ELBLog-S3LogPipelineLogProcessorFn5D71CFC7-f1LIWSB7QAoA", "lambda.amazonaws.com"),
+    (
+        "KEY_EXACT",
+        "CloudTrailLog-CloudTrailLogPipelineLogProcessorFnE-Pkgt7cmJfhQj",
+        "CloudTrailLog-CloudTrailLogPipelineLogProcessorFnE-Pkgt7cmJfhQj",
+    ),
+    (
+        "KEY_EXACT",
+        "ELBLog-S3LogPipelineLogProcessorFn5D71CFC7-f1LIWSB7QAoA",
+        "ELBLog-S3LogPipelineLogProcessorFn5D71CFC7-f1LIWSB7QAoA",
+    ),
     ("KEY_EXACT", "aws-go-sdk-1722375070115152000", "arn:aws:iam::457448411975:user/christophe"),
     ("KEY_EXACT", "aws-go-sdk-1722455550269043000", "arn:aws:iam::321848314756:user/christophe"),
     ("KEY_EXACT", "aws-go-sdk-1722511821294449000", "arn:aws:iam::900138736586:user/christophe"),
@@ -54,6 +63,114 @@ NAMED = {
     ("KEY_EXACT", "xray-daemon-1638483264819261132", "appsync.amazonaws.com"),
     ("KEY_EXACT", None, "arn:aws:iam::742491224508:user/stratus-red-team-user-federation-user"),
     ("KEY_EXACT", None, "arn:aws:iam::999999999999:user/uhura"),
+}
+
+
+# Every call that issued something: API, role or principal, session name; and by what method its sessions, how often, are bound.
+ISSUED = {
+    ("AssumeRole", "AWSServiceRoleForAppSync", "xray-daemon-1638483114921406273"): {"KEY_EXACT": 1},
+    ("AssumeRole", "AWSServiceRoleForAppSync", "xray-daemon-1638483178753357515"): {"ISSUED_UNUSED": 1},
+    ("AssumeRole", "AWSServiceRoleForAppSync", "xray-daemon-1638483264819261132"): {"KEY_EXACT": 1},
+    ("AssumeRole", "AWSServiceRoleForAutoScaling", "AutoScaling"): {"ISSUED_UNUSED": 1, "KEY_EXACT": 1},
+    ("AssumeRole", "AWSServiceRoleForConfig", "AWSConfig-Describe"): {
+        "ECHO_ROLEID": 1,
+        "ECHO_SAME_PARENT and ISSUED_UNUSED": 4,
+        "ISSUED_UNUSED": 41,
+    },
+    ("AssumeRole", "AWSServiceRoleForConfig", "EC2DescribeHandlerSession"): {"ECHO_ROLEID": 2},
+    ("AssumeRole", "AWSServiceRoleForConfig", "ElasticLoadBalancingDescribeHandlerSession"): {"ECHO_ROLEID": 1},
+    ("AssumeRole", "AWSServiceRoleForConfig", "SNSDescribeHandlerSession"): {"ECHO_ROLEID": 1},
+    (
+        "AssumeRole",
+        "CloudTrailLog-CloudTrailLogPipelineLogProcessorRol-LMN03K1C37JK",
+        "CloudTrailLog-CloudTrailLogPipelineLogProcessorFnE-Pkgt7cmJfhQj",
+    ): {"KEY_EXACT": 1},
+    (
+        "AssumeRole",
+        "CloudTrailLog-CloudTrailLogPipelineLogProcessorRol-LMN03K1C37JK",
+        "awslambda_198_20211202221146461",
+    ): {"ISSUED_UNUSED": 1},
+    (
+        "AssumeRole",
+        "CloudTrailLog-CloudTrailLogPipelineLogProcessorRol-LMN03K1C37JK",
+        "awslambda_248_20211202221117529",
+    ): {"ISSUED_UNUSED": 1},
+    (
+        "AssumeRole",
+        "CloudTrailLog-CloudTrailLogPipelineLogProcessorRol-LMN03K1C37JK",
+        "awslambda_670_20211202221219637",
+    ): {"ISSUED_UNUSED": 1},
+    (
+        "AssumeRole",
+        "ELBLog-S3LogPipelineLogProcessorRole936908BA-S40GB8UQ7G29",
+        "ELBLog-S3LogPipelineLogProcessorFn5D71CFC7-f1LIWSB7QAoA",
+    ): {"KEY_EXACT": 2},
+    ("AssumeRole", "MordorLogCollectorStack-LogCollectorRole-1JJTG88NNY4KN", "i-044b1baf4c96e1b62"): {
+        "ISSUED_UNUSED": 2
+    },
+    ("AssumeRole", "MordorNginxStack-BankingWAFRole-9S3E0UAE1MM0", "i-0317f6c6b66ae9c40"): {
+        "ISSUED_UNUSED": 2,
+        "KEY_EXACT": 1,
+    },
+    (
+        "AssumeRole",
+        "S3AccessLog-S3LogPipelineLogProcessorRole936908BA-PREASCHT1GVU",
+        "awslambda_17_20211202221520725",
+    ): {"ISSUED_UNUSED": 1},
+    (
+        "AssumeRole",
+        "S3AccessLog-S3LogPipelineLogProcessorRole936908BA-PREASCHT1GVU",
+        "awslambda_292_20211202221207069",
+    ): {"ISSUED_UNUSED": 1},
+    (
+        "AssumeRole",
+        "S3AccessLog-S3LogPipelineLogProcessorRole936908BA-PREASCHT1GVU",
+        "awslambda_358_20211202221305387",
+    ): {"ISSUED_UNUSED": 1},
+    (
+        "AssumeRole",
+        "S3AccessLog-S3LogPipelineLogProcessorRole936908BA-PREASCHT1GVU",
+        "awslambda_855_20211202221328365",
+    ): {"ISSUED_UNUSED": 1},
+    ("AssumeRole", "SampleRole", "SampleSession"): {"OWNER_COPY": 1},
+    ("AssumeRole", "alb-to-aos-role-wne3m91x", "awslambda_198_20211202221206549"): {"ISSUED_UNUSED": 1},
+    ("AssumeRole", "my_role_arn", "awslambda_55_20240602202712548"): {"ISSUED_UNUSED": 1},
+    ("AssumeRole", "role-name", "12345"): {"ISSUED_UNUSED": 1},
+    ("AssumeRole", "role-name", "ROLE_SESSION_NAME"): {"KEY_EXACT": 1},
+    ("AssumeRole", "someRole", "AutoScalingDescribeHandlerSession"): {"ISSUED_UNUSED": 1},
+    ("AssumeRole", "stratus-red-team-ec2-get-password-data-role", "aws-go-sdk-1722375070115152000"): {
+        "ISSUED_UNUSED": 1,
+        "KEY_EXACT": 1,
+    },
+    ("AssumeRole", "stratus-red-team-ec2lui-role-idtzskbvtd", "aws-go-sdk-1722511821294449000"): {
+        "ISSUED_UNUSED": 1,
+        "KEY_EXACT": 1,
+    },
+    ("AssumeRole", "stratus-red-team-get-usr-data-role", "aws-go-sdk-1722455550269043000"): {
+        "ISSUED_UNUSED": 1,
+        "KEY_EXACT": 1,
+    },
+    ("AssumeRole", "stratus-red-team-leave-org-role", "aws-go-sdk-1722587398902687000"): {
+        "ISSUED_UNUSED": 1,
+        "KEY_EXACT": 1,
+    },
+    ("AssumeRole", None, None): {"nothing": 2},
+    ("AssumeRoleWithSAML", "rodonmicrotestrole", "rodsoto@rodsoto.onmicrosoft.com"): {"ISSUED_UNUSED": 1},
+    ("ConsoleLogin", "1111", None): {"ISSUED_UNUSED": 2},
+    ("ConsoleLogin", "493859302102", None): {"ISSUED_UNUSED": 1},
+    ("ConsoleLogin", "ABCDEF", None): {"ISSUED_UNUSED": 1},
+    ("ConsoleLogin", "AIDA1ERT0661IN5R239V", None): {"ISSUED_UNUSED": 1},
+    ("ConsoleLogin", "AIDACKCEVSQ6C2EXAMPLE", None): {"ISSUED_UNUSED": 1},
+    ("ConsoleLogin", "AIDAJ4C46EXAMPLER6Z", None): {"ISSUED_UNUSED": 1},
+    ("ConsoleLogin", "XXXXXXXXXXX", None): {"ISSUED_UNUSED": 1},
+    ("ConsoleLogin", "XXXXXXXXXXXXXXXXXXXX", None): {"ISSUED_UNUSED": 1},
+    ("ConsoleLogin", "XXXXXXXXXXXXXXXXXXXXX", None): {"ISSUED_UNUSED": 1},
+    ("ConsoleLogin", None, None): {"nothing": 1},
+    ("GetFederationToken", "742491224508:stratus_red_team", "stratus_red_team"): {"KEY_EXACT": 1},
+    ("GetSessionToken", "AIDACKCEVSQ6C2EXAMPLE", None): {"ISSUED_UNUSED": 1},
+    ("GetSessionToken", None, None): {"nothing": 1},
+    ("GetSigninToken", None, None): {"nothing": 3},
+    ("SwitchRole", None, None): {"nothing": 1},
 }
 
 
@@ -132,6 +249,20 @@ def test_run__names_who_was_behind_the_sessions_whose_keys_or_echoes_are_there(r
         .collect()
     )
     assert {(row.attribution_method, row.session_name, row.root_id) for row in resolved} == NAMED
+
+
+def test_run__what_binds_to_every_issuing_call(real: tuple[Lake, Outcome]) -> None:
+    methods: dict[str, set[str]] = defaultdict(set)
+    for row in real[0].read(CREDENTIAL_SESSIONS).select("issuing_event_ids", "attribution_method").collect():
+        for event_id in row.issuing_event_ids:
+            methods[event_id].add(row.attribution_method)
+    found: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+    for row in real[0].read(CREDENTIAL_ISSUANCES).where("outcome = 'success'").collect():
+        role = row.issued_role_arn and row.issued_role_arn.rsplit("/", 1)[-1]
+        bound = set().union(*[methods[event_id] for event_id in row.issuing_event_ids])
+        key = (row.issuing_api, role or row.issued_principal_id, row.issued_session_name)
+        found[key][" and ".join(sorted(bound)) or "nothing"] += 1
+    assert found == ISSUED
 
 
 def _text(record: Record) -> str:

@@ -127,7 +127,7 @@ def with_unbound_reason(bound: DataFrame, windows: DataFrame, clock: date | None
         F.col("account_id").alias("issuing_account_id"), F.col("starts_at").alias("window_starts_at"), "gaps"
     )
     reason = unbound_reason(clock)
-    is_claim = F.col("attribution_method").isNotNull()
+    is_claim = F.col("attribution_method").isNotNull() & F.col("assumed_by_type").isNull()
     said = F.when(is_claim & (reason == "NO_ISSUANCE"), "CLAIM_ONLY").otherwise(reason)
     issuing_account = F.when(is_elsewhere(), F.col("assumed_by_account_id")).otherwise(F.col("account_id"))
     joined = bound.withColumn("issuing_account_id", issuing_account).join(known, on="issuing_account_id", how="left")
