@@ -67,10 +67,11 @@ def run_nightly(night: Night, first: date, last: date, accounts: frozenset[str] 
     """
     from pipelines.definitions import build_definitions  # noqa: PLC0415  (imports Dagster: seconds)
     from pipelines.night import ACCOUNTS_TAG, FIRST_DAY_TAG  # noqa: PLC0415
+    from pipelines.slots import PROCESS_TAG, this_process, wait_for_slot  # noqa: PLC0415
 
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     job = build_definitions(night).resolve_job_def("nightly")
-    tags = {"rolescope/lake": night.settings.lake_uri}
+    tags = {"rolescope/lake": night.settings.lake_uri, PROCESS_TAG: this_process()}
     partition = None
     if (last - first).days < _MOST_PARTITIONS:
         tags["dagster/asset_partition_range_start"] = first.isoformat()
@@ -81,6 +82,7 @@ def run_nightly(night: Night, first: date, last: date, accounts: frozenset[str] 
     if accounts is not None:
         tags[ACCOUNTS_TAG] = ",".join(sorted(accounts))
     with dagster_instance() as instance:
+        wait_for_slot(instance, night.progress)
         result = job.execute_in_process(
             instance=instance,
             partition_key=partition,
