@@ -210,6 +210,14 @@ DOUBT_CASES = {
 
 SARA = other("SAMLUser", "q:sara", identity_provider="q", identity_user_name="sara")
 TRAP_CASES = {
+    "what a session issued itself has not made it": Case("AROA-own:n", [
+        *[assume(session("own", "n", None, T), "own", "n", f"ASIA-OWN{n}") for n in (1, 2)],
+        call(session("own", "n", None, T), seconds(9)),
+    ], unknown("NO_ISSUANCE", parent_session_id=None), since="used"),
+    "an issuing call between two sessions, a second from each, is neither's": Case("AROA-mid:n", [
+        call(session("mid", "n", None, seconds(0)), seconds(9)), call(session("mid", "n", None, seconds(2)), seconds(9)),
+        assume(user("ann"), "mid", "n", "ASIA-MID", seconds(1)),
+    ], unknown("NO_ISSUANCE"), since=T),
     "a key whose session says it began in 9998": Case("AROA-era:n", [
         assume(user("ann"), "era", "n", "ASIA-ERA"), call(session("era", "n", "ASIA-ERA", "9998-01-01 00:00:00"), seconds(60)),
     ], resolved(f"IAMUser:arn:aws:iam::{ACCOUNT}:user/ann", "KEY_EXACT",

@@ -76,7 +76,10 @@ def bind(nodes: DataFrame, issuances: DataFrame) -> DataFrame:
         F.col("u.started_at") == F.col("i.home_started_at")
     )
     is_same = F.col("u.credential_session_id") == F.col("i.credential_session_id")
-    pairs = nodes.alias("u").join(issuances.alias("i"), on=shares_home & (is_same | ~F.col("u.is_keyed")), how="inner")
+    # What a session issued itself has not made it: it can take its own role, name and second once more.
+    is_of_other = F.coalesce(F.col("i.parent_session_id") != F.col("u.credential_session_id"), F.lit(True))
+    meets = shares_home & is_of_other & (is_same | ~F.col("u.is_keyed"))
+    pairs = nodes.alias("u").join(issuances.alias("i"), on=meets, how="inner")
     rank = F.coalesce(*[F.when(F.expr(method.holds), F.lit(index)) for index, method in enumerate(METHODS)])
     found = pairs.select(
         F.col("u.credential_session_id").alias("credential_session_id"),
@@ -152,7 +155,7 @@ def unbound_reason(clock: date | None) -> Column:
     Args:
         clock: newest publish day in the lake; for 72 hours before its end the issuance may still be on its way.
 
-    Looks at issuing_account_id (whose logs should have it), started_at (UTC) and session_name of the session; at
+    Looks at issuing_account_id (whose logs should have it), started_at (UTC) and unissued_name of the session; at
     window_starts_at, when the logs of that account begin (UTC; null if the lake has none); and at `gaps`, array of
     (gap_started_at, gap_ended_at): when they say nothing.
     """
@@ -160,7 +163,7 @@ def unbound_reason(clock: date | None) -> Column:
     started_at = F.col("started_at")
     is_in_gap = F.exists("gaps", lambda gap: (gap.gap_started_at <= started_at) & (started_at < gap.gap_ended_at))
     # Cognito and Systems Manager give out credentials by data events, which management logs do not have (SEMANTICS §2).
-    is_data_event = (F.col("session_name") == COGNITO_NAME) | F.col("session_name").rlike(NODE_NAME)
+    is_data_event = (F.col("unissued_name") == COGNITO_NAME) | F.col("unissued_name").rlike(NODE_NAME)
     return (
         F.when(F.col("issuing_account_id").isNull() | F.col("window_starts_at").isNull(), "NO_ACCOUNT")
         .when(started_at < F.col("window_starts_at"), "BEFORE_WINDOW")

@@ -130,8 +130,12 @@ def with_unbound_reason(bound: DataFrame, windows: DataFrame, clock: date | None
     is_claim = F.col("attribution_method").isNotNull() & F.col("assumed_by_type").isNull()
     said = F.when(is_claim & (reason == "NO_ISSUANCE"), "CLAIM_ONLY").otherwise(reason)
     issuing_account = F.when(is_elsewhere(), F.col("assumed_by_account_id")).otherwise(F.col("account_id"))
-    joined = bound.withColumn("issuing_account_id", issuing_account).join(known, on="issuing_account_id", how="left")
-    return joined.withColumn("unbound_reason", said).drop("issuing_account_id", "window_starts_at", "gaps")
+    asked = {
+        "issuing_account_id": issuing_account,
+        "unissued_name": F.when(F.col("assumed_by_type").isNull(), F.col("session_name")),
+    }
+    joined = bound.withColumns(asked).join(known, on="issuing_account_id", how="left")
+    return joined.withColumn("unbound_reason", said).drop(*asked, "window_starts_at", "gaps")
 
 
 def log_windows(files: DataFrame, gaps: DataFrame) -> DataFrame:

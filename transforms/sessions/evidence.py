@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from expectations.columns import PRINCIPALS
 from transforms import workloads
+from transforms.sessions.doubts import doubted
 from transforms.sessions.identity import LINK_SECONDS
 from transforms.sessions.neighbours import OWNER_COPY, OWNER_COPY_CONFIDENCE
 
@@ -200,6 +201,6 @@ def with_claims(sessions: DataFrame) -> DataFrame:
         {
             "candidates": F.coalesce(listed, "candidates"),
             "attribution_method": F.when(is_unbound, method).otherwise(F.col("attribution_method")),
-            "binding_confidence": F.when(is_unbound, confidence).otherwise(F.col("binding_confidence")),
+            "binding_confidence": F.when(is_unbound, doubted(confidence)).otherwise(F.col("binding_confidence")),
         }
     )

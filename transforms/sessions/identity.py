@@ -30,7 +30,7 @@ def with_home(issuances: DataFrame, usage: DataFrame) -> DataFrame:
 
     The home of an issuance is the usage group that echoes it to the second; else one that used its very key; else the only
     one within a second; else, as long as it has not been used, its own principal (role and name where the response does not
-    say) and time. A group that has its own issuance to the second takes in no neighbour's.
+    say) and time. One that lies within a second of two groups is neither's. A group that has its own issuance to the second takes in no neighbour's.
     """
     issued = issuances.where((F.col("outcome") == "success") & ~F.col("is_link"))
     groups = usage_groups(usage)
@@ -39,8 +39,12 @@ def with_home(issuances: DataFrame, usage: DataFrame) -> DataFrame:
         F.min_by(
             F.struct("principal_id", "session_created_at"),
             F.struct("rank", "seconds_off", "principal_id", "session_created_at"),
-        ).alias("home")
+        ).alias("home"),
+        F.min("rank").alias("best_rank"),
+        F.count_if(F.col("rank") == F.lit(_NEAR_ECHO)).alias("near_count"),
     )
+    is_one_of_two = (F.col("best_rank") == F.lit(_NEAR_ECHO)) & (F.col("near_count") > F.lit(1))
+    best = best.select("action_id", F.when(~is_one_of_two, F.col("home")).alias("home"))
     of_role = F.when(F.col("issued_role_arn").isNotNull(), F.concat_ws(":", "issued_role_arn", "issued_session_name"))
     own_principal = F.coalesce("issued_principal_id", of_role)
     homes = (
