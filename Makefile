@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo test bench check format dev geo docs lock clean
+.PHONY: help setup demo test bench accuracy check format dev geo docs lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ test: $(READY) ## Run the whole suite
 
 bench: $(READY) ## Measure rolescope beside a DuckDB script (half an hour)
 	@$(BIN)/python -m benchmarks.compare
+
+accuracy: $(READY) ## Hold the attribution against the truth of the cases (three minutes)
+	@$(BIN)/python -m benchmarks.accuracy
 
 check: $(READY) ## Lint, types, Dagster definitions, generated docs
 	@$(BIN)/ruff check .

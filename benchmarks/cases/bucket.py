@@ -17,9 +17,9 @@ from benchmarks.organisation.instants import compact, iso
 def write_objects(logs: Path, organization_id: str, deliveries: Iterable[Delivery], rng: random.Random) -> int:
     """Write deliveries as objects below `logs`; return how many. Within an object the order stays as it was written."""
     count = 0
-    for (published_at, *stream), group in groupby(sorted(deliveries, key=_object), key=_object):
-        key = _key(organization_id, published_at, *map(str, stream), suffix=object_suffix(rng))
-        path = logs / "AWSLogs" / key
+    for _, same_object in groupby(sorted(deliveries, key=_object), key=_object):
+        group = list(same_object)
+        path = logs / "AWSLogs" / _key(organization_id, group[0], object_suffix(rng))
         path.parent.mkdir(parents=True, exist_ok=True)
         body = b'{"Records":[' + b",".join(each.body for each in group) + b"]}"
         path.write_bytes(igzip.compress(body, 1, mtime=0))
@@ -31,10 +31,11 @@ def _object(delivery: Delivery) -> tuple[int, str, str, str]:
     return delivery[:4]
 
 
-def _key(organization_id: str, published_at: int, trail: str, account: str, region: str, *, suffix: str) -> str:
+def _key(organization_id: str, delivery: Delivery, suffix: str) -> str:
     """Return an object's key below AWSLogs. The trail of a single account has no organization in its path."""
-    prefix = "" if trail == ACCOUNT_TRAIL else f"{organization_id}/"
-    kind = "CloudTrail-Insight" if trail == INSIGHTS else "CloudTrail"
-    day = iso(published_at)[:10].replace("-", "/")
-    name = f"{account}_{kind}_{region}_{compact(published_at)[:-3]}Z_{suffix}.json.gz"
+    at, account, region = delivery.published_at, delivery.account_id, delivery.region
+    prefix = "" if delivery.trail == ACCOUNT_TRAIL else f"{organization_id}/"
+    kind = "CloudTrail-Insight" if delivery.trail == INSIGHTS else "CloudTrail"
+    day = iso(at)[:10].replace("-", "/")
+    name = f"{account}_{kind}_{region}_{compact(at)[:-3]}Z_{suffix}.json.gz"
     return f"{prefix}{account}/{kind}/{region}/{day}/{name}"

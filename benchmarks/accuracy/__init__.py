@@ -1,0 +1,1 @@
+"""How right the attribution is: the generated cases through the nightly job, and every session held against the truth."""
