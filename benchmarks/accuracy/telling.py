@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.table import Table
@@ -22,11 +22,12 @@ from benchmarks.accuracy.comparison import (
     Result,
     Row,
 )
-from benchmarks.cases.registry import CASES, NUMBERED
+from benchmarks.cases.registry import NUMBERED
 
 VERDICTS = (RIGHT, WRONG, AMBIGUOUS, UNRESOLVED, MISSING)
 UNBOUND = "(not bound)"
-_WIDE = 150
+COLUMNS = ("sessions", "found", RIGHT, WRONG, AMBIGUOUS, UNRESOLVED, "missed", "different")
+Item = TypeVar("Item", Judged, Checked)
 
 
 def document(result: Result) -> dict[str, Any]:
@@ -52,15 +53,15 @@ def document(result: Result) -> dict[str, Any]:
 
 def tell(result: Result, console: Console) -> None:
     """Print the tables, then what is not right."""
-    console.print(_table("case", result.sessions, _case, _named_case))
-    console.print(_table("method", result.sessions, _method, str))
+    console.print(_by_case(result))
+    console.print(_by_method(result))
+    wrong = [each for each in result.sessions if each.verdict == WRONG]
     missed = [each for each in result.sessions if each.is_missed and each.verdict != WRONG]
-    _list("wrong, and marked resolved", [e for e in result.sessions if e.verdict == WRONG], _told, console)
-    _list("could be known, and is not", missed, _told, console)
-    others = [each for each in result.sessions if each.differences and not each.is_missed and each.verdict != WRONG]
-    _list("otherwise not as it should be", others, lambda each: "; ".join(each.differences), console)
-    failed = [each for each in result.checks if each.differences]
-    _list("does not hold", failed, lambda each: "; ".join(each.differences), console)
+    others = [each for each in result.sessions if not each.is_missed and each.verdict != WRONG]
+    _name("wrong, and marked resolved", wrong, console)
+    _name("could be known, and is not", missed, console)
+    _list("otherwise not as it should be", others, console)
+    _list("does not hold", result.checks, console)
     console.print(
         f"\nprecision {_percent(result.precision)} of {result.count(RIGHT) + result.count(WRONG):,} marked resolved, "
         f"recall {_percent(result.recall)} of {sum(bool(e.truth['knowable']) for e in result.sessions):,} that can be known "
@@ -69,21 +70,16 @@ def tell(result: Result, console: Console) -> None:
     )
 
 
-def _case(judged: Judged) -> int:
-    return int(judged.truth["case"])
+def _case(item: Judged | Checked) -> int:
+    return int(_line(item)["case"])
 
 
 def _method(judged: Judged) -> str:
     return judged.method or UNBOUND
 
 
-def _named_case(case: int) -> str:
-    words = CASES[case - 1].__name__.split("_", 2)[2].replace("_", " ")
-    return f"{case:>2} {words}"
-
-
-def _by(sessions: Iterable[Judged], key: Callable[[Judged], Any]) -> Iterable[tuple[Any, list[Judged]]]:
-    return ((value, list(group)) for value, group in groupby(sorted(sessions, key=key), key=key))
+def _by(items: Iterable[Item], key: Callable[[Item], Any]) -> Iterable[tuple[Any, list[Item]]]:
+    return ((value, list(group)) for value, group in groupby(sorted(items, key=key), key=key))
 
 
 def _counts(group: Sequence[Judged]) -> dict[str, int]:
@@ -98,31 +94,61 @@ def _counts(group: Sequence[Judged]) -> dict[str, int]:
     }
 
 
-def _table(title: str, sessions: Sequence[Judged], key: Callable[[Judged], Any], name: Callable[[Any], str]) -> Table:
-    table = Table(title, box=None, header_style="bold", pad_edge=False)
-    columns = ("sessions", "found", RIGHT, WRONG, AMBIGUOUS, UNRESOLVED, "missed", "different")
-    for column in columns:
-        table.add_column(column, justify="right")
-    for value, group in _by(sessions, key):
-        counts = _counts(group)
-        table.add_row(name(value), *(str(counts[column] or "") for column in columns))
-    without = {number for number, _ in NUMBERED} - {_case(each) for each in sessions}
-    if key is _case and without:
-        table.caption = f"only checks: {', '.join(map(str, sorted(without)))}"
-        table.caption_justify = "left"
+def _by_case(result: Result) -> Table:
+    """Return a row for every case, with how many of its checks hold: of some cases there is no session at all."""
+    table = _table("case", "checks")
+    sessions, checks = dict(_by(result.sessions, _case)), dict(_by(result.checks, _case))
+    for number, case in NUMBERED:
+        of_case = checks.get(number, [])
+        held = f"{sum(not each.differences for each in of_case)} of {len(of_case)}" if of_case else ""
+        words = case.__name__.split("_", 2)[2].replace("_", " ")
+        table.add_row(f"{number:>2} {words}", *_cells(sessions.get(number, [])), held)
     return table
 
 
-def _list(title: str, items: Sequence[Any], words: Callable[[Any], str], console: Console) -> None:
-    """Print one line for what is the same in several organisations, with the first of them; the document has every one."""
-    if not items:
-        return
-    console.print(f"\n{title}:")
-    for _, same in groupby(sorted(items, key=_label), key=_label):
+def _by_method(result: Result) -> Table:
+    table = _table("method")
+    for method, group in _by(result.sessions, _method):
+        table.add_row(method, *_cells(group))
+    return table
+
+
+def _table(title: str, *more: str) -> Table:
+    table = Table(title, box=None, header_style="bold", pad_edge=False)
+    for column in (*COLUMNS, *more):
+        table.add_column(column, justify="right")
+    return table
+
+
+def _cells(group: Sequence[Judged]) -> list[str]:
+    counts = _counts(group)
+    return [str(counts[column] or "") for column in COLUMNS]
+
+
+def _name(title: str, offenders: Sequence[Judged], console: Console) -> None:
+    """Name every session: the first of a kind with what is wrong with it, the same of other organisations below it."""
+    if offenders:
+        console.print(f"\n{title}:")
+    for _, same in _by(offenders, _label):
+        console.print(f"  {_titled(same[0])}, organisation {same[0].truth['organisation']}: {_told(same[0])}")
+        for other in same[1:]:
+            console.print(f"      so is, organisation {other.truth['organisation']}: {_identified(other)}")
+
+
+def _list(title: str, items: Sequence[Judged] | Sequence[Checked], console: Console) -> None:
+    """Print a line for what differs, however many organisations it differs in; the document has every one."""
+    differing = [each for each in items if each.differences]
+    if differing:
+        console.print(f"\n{title}:")
+    for _, same in groupby(sorted(differing, key=_label), key=_label):
         group = list(same)
-        where = f"organisation {_line(group[0])['organisation']}"
-        times = f"{len(group)} times, first in {where}" if len(group) > 1 else where
-        console.print(f"  case {_line(group[0])['case']:>2} {_line(group[0])['what']} ({times}): {words(group[0])}")
+        where = f"in {len(group)} of the organisations" if len(group) > 1 else "in one organisation"
+        console.print(f"  {_titled(group[0])} ({where}): {'; '.join(group[0].differences)}")
+
+
+def _titled(item: Judged | Checked) -> str:
+    line = _line(item)
+    return f"case {line['case']}{', ' if line['what'] else ''}{line['what']}"
 
 
 def _line(item: Judged | Checked) -> Row:
@@ -134,9 +160,13 @@ def _label(item: Judged | Checked) -> tuple[int, str]:
     return int(line["case"]), str(line["what"])
 
 
+def _identified(judged: Judged) -> str:
+    return f"{judged.truth['principal_id']} at {judged.truth['started_at']}"
+
+
 def _told(judged: Judged) -> str:
     truth, row = judged.truth, judged.row
-    name = f"{truth['principal_id']} at {truth['started_at']}"
+    name = _identified(judged)
     wanted = f"{truth['root_type']} {truth['root_id']}" if truth["root_id"] else truth["status"]
     if row is None or judged.verdict == MISSING:
         return f"{name}: {'; '.join(judged.differences)}; should be {wanted}"

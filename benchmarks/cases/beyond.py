@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.cases.book import published_after
-from benchmarks.cases.issuing import Grant, take_role, take_role_for_service, workload
+from benchmarks.cases.issuing.roles import Grant, take_role, take_role_for_service, workload
 from benchmarks.cases.scene import HOUR, Scene
 from benchmarks.cases.truth import ANYTHING, NOBODY, resolved, unresolved
 from benchmarks.organisation.actors import Role

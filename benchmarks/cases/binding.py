@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from benchmarks.cases.issuing import (
-    Grant,
+from benchmarks.cases.issuing.console import in_console, sign_in_to_console, switch_role
+from benchmarks.cases.issuing.identity_center import (
     federated,
     get_role_credentials,
-    in_console,
     on_behalf_of,
     permission_set,
-    sign_in_to_console,
-    switch_role,
-    take_role,
-    take_role_for_service,
     take_role_with_saml,
-    workload,
 )
+from benchmarks.cases.issuing.roles import Grant, take_role, take_role_for_service, workload
 from benchmarks.cases.scene import MINUTE, Scene
 from benchmarks.cases.truth import ambiguous, resolved
 from benchmarks.organisation.catalogue import DECRYPT, GET_SECRET, UPDATE_INSTANCE_INFORMATION
@@ -126,7 +121,7 @@ def case_08_two_people_in_the_same_seconds(scene: Scene) -> None:
     lost = permission_set(scene, "BillingAccess", scene.company.two)
     for seconds, person in enumerate(people):
         get_role_credentials(scene, person, lost, scene.at(20) + seconds)
-    session = scene.stray(lost, "shared-name", scene.at(20) + 1)
+    session = scene.stray(lost, people[0].name, scene.at(20) + 1)
     scene.act(scene.with_key(session), scene.at(21), scene.at(22))
     either = (scene.identity_center_user(person) for person in people)
     scene.expect(session, ambiguous(*either), "SAML records lost", key=session.access_key_ids[0])

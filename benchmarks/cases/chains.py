@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from benchmarks.cases.book import published_after
-from benchmarks.cases.issuing import (
-    CALLER,
-    Grant,
+from benchmarks.cases.issuing.console import (
+    console_login,
+    in_console,
+    log_in_on_command_line,
+    sign_in_session_arn,
+    sign_in_to_console,
+)
+from benchmarks.cases.issuing.identity_center import get_role_credentials, permission_set, take_role_with_saml
+from benchmarks.cases.issuing.roles import CALLER, Grant, take_role
+from benchmarks.cases.issuing.tokens import (
     as_assumed_root,
     as_federated_user,
     assume_root,
-    console_login,
     get_federation_token,
-    get_role_credentials,
     get_session_token,
-    in_console,
-    log_in_on_command_line,
-    permission_set,
-    sign_in_session_arn,
-    sign_in_to_console,
-    take_role,
-    take_role_with_saml,
     with_own_key,
 )
 from benchmarks.cases.parameters import LATE_DAYS
@@ -156,6 +154,7 @@ def case_27_a_login_on_the_command_line(scene: Scene) -> None:
     portal = take_role_with_saml(scene, person, Grant(role, person.name, scene.at(20)))
     get_role_credentials(scene, person, role, scene.at(20))
     browser = scene.with_key(portal, scene.key())
+    scene.write(console_login(scene, browser, scene.at(20.5)), scene.at(20.5))  # a role's sign-in begins no session
     scene.act(browser, scene.at(21), scene.at(22))
     sign_in = sign_in_session_arn(scene, role.account_id)
     log_in_on_command_line(scene, browser, scene.at(23), sign_in)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.cases.book import ACCOUNT_TRAIL, published_after
-from benchmarks.cases.issuing import CALLER, OWNER, Grant, issued, take_role, take_role_with_events
+from benchmarks.cases.issuing.roles import CALLER, OWNER, Grant, issued, take_role, take_role_with_events
 from benchmarks.cases.parameters import LATE_DAYS
 from benchmarks.cases.scene import HOUR, Scene
 from benchmarks.cases.truth import ambiguous, resolved

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.cases.book import Book
 from benchmarks.cases.company import Company
-from benchmarks.cases.issuing import Grant, take_role
+from benchmarks.cases.issuing.roles import Grant, take_role
 from benchmarks.cases.parameters import Parameters
 from benchmarks.cases.scene import HOUR, MINUTE, Scene
 from benchmarks.organisation.catalogue import DECRYPT, GET_SECRET

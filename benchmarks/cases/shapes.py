@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.cases.book import INSIGHTS, published_after
-from benchmarks.cases.issuing import Grant, take_role
+from benchmarks.cases.issuing.roles import Grant, take_role
 from benchmarks.cases.scene import HOUR, MINUTE, Scene
 from benchmarks.cases.truth import resolved, unresolved
 from benchmarks.organisation.calls import call
@@ -15,9 +15,6 @@ from benchmarks.organisation.identifiers import uuid_text
 from benchmarks.organisation.instants import iso
 from benchmarks.organisation.parameters import DAY_SECONDS, HOME_REGION
 
-_TRAIL = {"name": "arn:aws:cloudtrail:us-east-1:000000000000:trail/own-trail"}
-_STOP = call("cloudtrail", "StopLogging", _TRAIL, version="1.11", write=True)
-_START = call("cloudtrail", "StartLogging", _TRAIL, version="1.11", write=True)
 _ROTATE_KEY = call("kms", "RotateKey", version="1.08", write=True)
 _SERVICE_ASSUME_ROLE = call("sts", "AssumeRole", version="1.08")
 
@@ -117,9 +114,10 @@ def case_41_logging_was_stopped(scene: Scene) -> None:
     before = scene.stray(scene.role("before", account), "before", scene.at(-90))
     scene.act(scene.with_key(before), scene.at(-80), scene.at(-10))
     scene.expect(before, unresolved("NO_ISSUANCE", "CLAIM_ONLY"), "before the gap", key=before.access_key_ids[0])
-    administrator = scene.long_term(user)
-    scene.act(administrator, scene.at(20), call=_STOP)
-    scene.act(administrator, scene.at(20 + 5 * 60), call=_START)
+    trail = {"name": f"arn:aws:cloudtrail:{HOME_REGION}:{account}:trail/own-trail"}
+    for minute, name in ((20, "StopLogging"), (20 + 5 * 60, "StartLogging")):
+        switched = call("cloudtrail", name, trail, version="1.11", write=True)
+        scene.act(scene.long_term(user), scene.at(minute), call=switched)
 
     session = scene.stray(scene.role("hidden", account), "hidden", scene.at(3 * 60))
     caller, start = scene.with_key(session), scene.at(30 + 5 * 60)

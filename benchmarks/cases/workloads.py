@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from benchmarks.cases.issuing import (
-    Grant,
+from benchmarks.cases.issuing.identity_center import (
     get_role_credentials,
-    issued,
     on_behalf_of,
     permission_set,
-    take_role,
-    take_role_for_service,
     take_role_with_saml,
-    take_role_with_web_identity,
-    workload,
 )
+from benchmarks.cases.issuing.roles import Grant, issued, take_role, take_role_for_service, workload
+from benchmarks.cases.issuing.web_identity import take_role_with_web_identity
 from benchmarks.cases.scene import HOUR, Scene
 from benchmarks.cases.truth import resolved, unresolved
 from benchmarks.organisation.actors import Role
 from benchmarks.organisation.calls import call
 from benchmarks.organisation.catalogue import UPDATE_INSTANCE_INFORMATION, named
-from benchmarks.organisation.credentials import Session
+from benchmarks.organisation.credentials import Caller, Session
 from benchmarks.organisation.identifiers import uuid_text
+from benchmarks.organisation.parameters import HOME_REGION
 
 AUTOSCALING = "autoscaling.amazonaws.com"
 _DELETE_ROLE = call("iam", "DeleteRole", *named("roleName", "phoenix", 1), version="1.10", write=True)
 _CREATE_ROLE = call("iam", "CreateRole", *named("roleName", "phoenix", 1), version="1.10", write=True)
-_POD_TOKEN = "HIDDEN_DUE_TO_SECURITY_REASONS"  # noqa: S105 - as the log has it
+_OF_DATA_PLANE = {"managementEvent": False, "eventCategory": "Data"}
+_HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
 _REQUEST_ROLE_TOKEN = call("ssm", "RequestManagedInstanceRoleToken", version="1.11", write=True)
 _GET_CREDENTIALS = call("cognito-identity", "GetCredentialsForIdentity", version="1.08", write=True)
 
@@ -34,7 +32,7 @@ def case_30_an_instances_own_identity(scene: Scene) -> None:
     """With principalId `acct:aws:ec2-instance:i-…` → role id `acct:aws:ec2-instance`, name `i-…`.
 
     Nobody can make a role of that name, and only EC2 gives it out: the instance is its root. With it Systems Manager's agent gets
-    the account's default role, by a data event that is usually not logged: who has that one is only told by its name.
+    the account's default role, by a data event without a response: who has that role is told by nothing but its session's name.
     """
     account, instance = scene.company.one, scene.instance_id()
     own = scene.stray(Role(f"{account}:aws:ec2-instance", "aws:ec2-instance", account), instance, scene.at())
@@ -46,9 +44,23 @@ def case_30_an_instances_own_identity(scene: Scene) -> None:
     default = scene.role("AWSSystemsManagerDefaultEC2InstanceManagementRole", account, "/service-role/")
     managed = scene.stray(default, instance, scene.at(2))
     managed.root = own.root
+    _request_role_token(scene, caller, managed)
     scene.act(scene.with_key(managed), scene.at(3), scene.at(4), call=UPDATE_INSTANCE_INFORMATION)
     reasons = unresolved("DATA_EVENT", "CLAIM_ONLY", "NO_ISSUANCE")
     scene.expect(managed, reasons, "the default role of its agent", key=managed.access_key_ids[0])
+
+
+def _request_role_token(scene: Scene, caller: Caller, managed: Session) -> None:
+    """Write Systems Manager's data event: a null response (SEMANTICS §2)."""
+    at = managed.started_at
+    record = scene.journal.record(caller, _REQUEST_ROLE_TOKEN, at)
+    node = f"arn:aws:ssm:{HOME_REGION}:{managed.account_id}:managed-instance/{managed.session_name}"
+    record |= {
+        "requestParameters": {"fingerprint": managed.session_name},
+        "resources": [{"accountId": managed.account_id, "type": "AWS::SSM::ManagedNode", "ARN": node}],
+        **_OF_DATA_PLANE,
+    }
+    scene.write_of(caller, record, at)
 
 
 def case_31_a_role_below_a_path(scene: Scene) -> None:
@@ -82,9 +94,7 @@ def case_33_a_pod_has_an_identity(scene: Scene) -> None:
     node_grant = Grant(node_role, instance, scene.at(), 23_700, names_user=False)
     node = take_role_for_service(scene, "ec2.amazonaws.com", node_grant, root)
     caller = scene.with_key(node, ec2RoleDelivery="2.0")
-    pod_call = call(
-        "eks-auth", "AssumeRoleForPodIdentity", {"clusterName": cluster, "token": _POD_TOKEN}, version="1.10"
-    )
+    pod_call = call("eks-auth", "AssumeRoleForPodIdentity", {"clusterName": cluster, "token": _HIDDEN}, version="1.10")
     scene.act(caller, scene.at(5), call=pod_call)
     scene.expect(node, resolved("KEY_EXACT"), "the node", key=node.access_key_ids[0])
 
@@ -155,14 +165,13 @@ def _get_credentials_for_identity(scene: Scene, session: Session) -> None:
     pool_arn = f"arn:aws:cognito-identity:us-east-1:{account}:identitypool/{pool}"
     record |= {
         "userIdentity": {"type": "Unknown"},
-        "requestParameters": {"identityId": identity_id, "logins": {"idp.acme.example": _POD_TOKEN}},
+        "requestParameters": {"identityId": identity_id, "logins": {"idp.acme.example": _HIDDEN}},
         "responseElements": {
             "credentials": issued(scene, session.access_key_ids[0], at + HOUR),
             "identityId": identity_id,
         },
         "resources": [{"accountId": account, "type": "AWS::Cognito::IdentityPool", "ARN": pool_arn}],
-        "managementEvent": False,
-        "eventCategory": "Data",
+        **_OF_DATA_PLANE,
     }
     scene.write(record, at)
 
