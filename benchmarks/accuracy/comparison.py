@@ -42,6 +42,9 @@ SESSION_COLUMNS = (
     "candidates",
     "source_identity",
     "used_after_expiry",
+    "forward_access_count",
+    "has_misleading_name",
+    "has_role_loop",
 )
 ASSUMPTION_COLUMNS = ("role_arn", "assumed_by_type", "assumed_by_id", "success_count", "denied_count")
 TABLES = {"credential_sessions": SESSION_COLUMNS, "role_assumptions": ASSUMPTION_COLUMNS}
@@ -202,7 +205,7 @@ def _differences(truth: Row, row: Row, sessions: _Index) -> Iterable[str]:
     if truth["candidates"] is not None:
         yield from _unlike("candidates", _named(row["candidates"]), [_named(truth["candidates"])])
     for column, value in truth["facts"].items():
-        yield from _unlike(column, row[column], [value])
+        yield from _unlike(column, row.get(column, "in no column"), [value])
 
 
 def _unlike(what: str, got: Any, wanted: Sequence[Any]) -> Iterable[str]:

@@ -147,7 +147,7 @@ def case_10_forward_access_of_a_role(scene: Scene) -> None:
         at = scene.at(1 + number)
         scene.act(caller, at, call=GET_SECRET)
         scene.act(caller.forwarded("secretsmanager.amazonaws.com", scene.key(), at), at + 1, call=DECRYPT)
-    scene.expect(session, resolved("KEY_EXACT"), key=session.access_key_ids[0])
+    scene.expect(session, resolved("KEY_EXACT"), key=session.access_key_ids[0], forward_access_count=3)
     scene.check_sessions("one session", session.principal_id, 1)
 
 

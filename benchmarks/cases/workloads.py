@@ -139,7 +139,8 @@ def case_35_a_user_plays_an_instance(scene: Scene) -> None:
     user, role = scene.user("trudy", scene.company.one), scene.role("web-server", scene.company.one)
     session = take_role(scene, scene.long_term(user), Grant(role, scene.instance_id(), scene.at()))
     scene.act(scene.with_key(session, ec2RoleDelivery="2.0"), scene.at(1), scene.at(2))
-    scene.expect(session, resolved("KEY_EXACT"), "issued by a user", key=session.access_key_ids[0])
+    key = session.access_key_ids[0]
+    scene.expect(session, resolved("KEY_EXACT"), "issued by a user", key=key, has_misleading_name=True)
     bare = scene.stray(role, scene.instance_id(), scene.at(20))
     scene.act(scene.with_key(bare), scene.at(21), scene.at(22))
     claim = unresolved("CLAIM_ONLY", methods=("CLAIM", "WORKLOAD"))
