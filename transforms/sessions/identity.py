@@ -30,7 +30,8 @@ def with_home(issuances: DataFrame, usage: DataFrame) -> DataFrame:
 
     The home of an issuance is the usage group that echoes it to the second; else one that used its very key; else the only
     one within a second; else, as long as it has not been used, its own principal (role and name where the response does not
-    say) and time. One that lies within a second of two groups is neither's. A group that has its own issuance to the second takes in no neighbour's.
+    say) and time. One that lies within a second of two groups is neither's, and a group that has its own issuance to the second
+    takes in no neighbour's.
     """
     issued = issuances.where((F.col("outcome") == "success") & ~F.col("is_link"))
     groups = usage_groups(usage)
