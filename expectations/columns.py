@@ -45,6 +45,11 @@ DIMENSIONS = ("api", "source_ip", "country", "city", "asn", "user_agent", "acces
 SEVERITIES = ("INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL")
 
 PRINCIPALS = "array<struct<type:string,id:string,name:string,account_id:string>>"
+TRAIL_CHANGE = (
+    "struct<event_id:string,event_at:timestamp,account_id:string,region:string,trail_name:string,event_name:string,"
+    "logs_reads:boolean,logs_writes:boolean>"
+)
+TRAIL_CHANGES = f"array<{TRAIL_CHANGE}>"
 
 _TEXT = {
     # events
@@ -101,12 +106,19 @@ _TEXT = {
     # files
     "uri": "Address of the object",
     "etag": "Version of the object; of a local file its size and modification time",
-    "source": "cloudtrail, guardduty, or what else was found: cloudtrail-digest, cloudtrail-insight, …",
+    "source": "cloudtrail, cloudtrail-digest, guardduty, or what else was found: cloudtrail-insight, …",
     "status": "ingested, rejected (unreadable) or skipped (not for us)",
     "batch_id": "Run that read it",
     "reason": "Why, in words",
     "sha256": "SHA-256 of the record as it stood",
     "excerpt": "First part of the record, at most 1 kB, without secrets",
+    # digests
+    "trail_name": "Name of the trail",
+    "home_region": "Region in which the trail was made, and can be changed",
+    "object_key": "Key of the object in its bucket, from `AWSLogs/` on",
+    "content_sha256": "SHA-256 of the object's uncompressed bytes: what the next digest names",
+    "previous_object_key": "Key of the digest before, as this one names it; null if it says that it is the first",
+    "previous_sha256": "SHA-256 of the digest before, as this one names it",
     # findings
     "finding_id": "GuardDuty finding id",
     "type": "Kind",
@@ -167,7 +179,7 @@ _TEXT = {
     "destination_ip": "Address the packets went to",
     "action": "ACCEPT or REJECT",
     "flow_direction": "ingress or egress",
-    "stopped_by": "Event id of what stopped the logging",
+    "stopped_by": "Event id of what stopped the logging; of several, the first",
     # investigations
     "investigation_id": "Hash of entity, scope, finding and the finding's version",
     "entity_kind": "What was investigated: role_session, role, iam_user, …",
@@ -188,6 +200,8 @@ _TIMES = {
     "min_event_at": "Earliest event of the object",
     "max_event_at": "Latest event of the object",
     "ingested_at": "When it was read",
+    "digest_started_at": "Start of the time whose delivered log files the digest lists",
+    "digest_ended_at": "End of that time",
     "created_at": "When the finding was created",
     "updated_at": "When this version of the finding was made",
     "first_seen_at": "First time it was seen",
@@ -223,6 +237,7 @@ _DATES = {
     "month_date": "First day of the month",
     "issued_date": "Day of the issuing call",
     "coverage_date": "Day the hours belong to",
+    "digest_date": "Day of the digest's end",
     "flow_date": "Day of the flow record's start",
 }
 _NUMBERS = {
@@ -237,7 +252,8 @@ _NUMBERS = {
     "denied_count": ("bigint", "Tries that were denied"),
     "call_count": ("bigint", "Calls, successful and failed"),
     "credential_session_count": ("bigint", "Credential sessions under this role session"),
-    "file_count": ("bigint", "Objects delivered"),
+    "file_count": ("bigint", "Objects delivered: published below that day's path"),
+    "log_file_count": ("bigint", "Log files that the digest lists"),
     "asn": ("bigint", "Autonomous system number of the source address"),
     "packets": ("bigint", "Packets"),
     "bytes": ("bigint", "Bytes"),
@@ -265,6 +281,7 @@ _TRUTHS = {
     "is_chain": "Whether the parent is a role session",
     "is_cross_account": "Whether assumer and session are in different accounts",
     "used_after_expiry": "Whether an event is more than five minutes later than the expiry",
+    "is_backfill": "Whether it lists log files that a digest before left out; such a one is no link of the chain",
     "is_new_for_account": "Whether it is new for the whole account, not only for the principal",
 }
 _LISTS = {
@@ -278,7 +295,17 @@ _LISTS = {
     "roots": (PRINCIPALS, "Principals at the start of its chains"),
     "assumed_roles": ("array<string>", "ARNs of the roles that were assumed from it"),
     "event_hours": ("array<int>", "Hours (0-23, UTC) with events"),
-    "gap_hours": ("array<int>", "Hours (0-23, UTC) that the logs do not cover"),
+    "gap_hours": ("array<int>", "Hours (0-23, UTC) that the logs do not cover: those of the next three columns"),
+    "stopped_hours": ("array<int>", "Hours (0-23, UTC) in which logging was stopped"),
+    "unlinked_hours": ("array<int>", "Hours (0-23, UTC) in which the chain of digests is broken"),
+    "silent_hours": (
+        "array<int>",
+        "Hours (0-23, UTC) without event and digest, where nine in ten of the 14 days before had events",
+    ),
+    "hourly_reads": ("array<timestamp>", "Last read-only management event of every hour that has one, UTC"),
+    "hourly_writes": ("array<timestamp>", "Last other management event of every hour that has one, UTC"),
+    "trail_changes": (TRAIL_CHANGES, "Successful calls of the day after which a trail logs less, or more; by event id"),
+    "open_stops": (TRAIL_CHANGES, "Those of them that still stopped logging here when the day ended"),
 }
 
 COLUMNS: dict[str, Column] = {

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dagster as dg
 
-from pipelines.assets import activity, assumptions, ingest, investigations, sessions, usage
+from pipelines.assets import activity, assumptions, coverage, ingest, investigations, sessions, usage
 from pipelines.jobs import findings_sensor, nightly, nightly_schedule
 from pipelines.night import Night
 from pipelines.settings import load_settings
 
 ASSETS: list[dg.AssetsDefinition] = [
     ingest.ingest,
+    coverage.log_coverage,
     usage.credential_issuances,
     usage.session_usage,
     sessions.credential_sessions,

@@ -29,16 +29,16 @@ def print_status(settings: Settings) -> None:
             "source",
             "account_id",
             "max(publish_date) AS published_to",
-            "max(max_event_at) AS events_to",
+            "max(max_event_at) AS reach_to",
             "count(*) AS objects",
             "sum(record_count) AS records",
             "sum(rejected_count) AS rejected",
         ],
-        "source IN ('cloudtrail', 'guardduty')",
+        "source IN ('cloudtrail', 'cloudtrail-digest', 'guardduty')",
         group_by=["source", "account_id"],
     )
     ingested = _table(
-        "Ingested", "source", "account_id", "published to", "events to (UTC)", "objects", "records", "rejected"
+        "Ingested", "source", "account_id", "published to", "reach to (UTC)", "objects", "records", "rejected"
     )
     for row in sorted(by_account, key=lambda row: (row["source"], row["account_id"] or "")):
         ingested.add_row(*map(_cell, row.values()))

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from expectations.contract import Table
-from expectations.tables.bronze import CLOUDTRAIL_EVENTS, GUARDDUTY_FINDINGS, INGEST_FILES, REJECTED_RECORDS
+from expectations.tables.bronze import (
+    CLOUDTRAIL_EVENTS,
+    GUARDDUTY_FINDINGS,
+    INGEST_FILES,
+    LOG_DIGESTS,
+    REJECTED_RECORDS,
+)
 from expectations.tables.gold import (
     API_CALL_VOLUME_HOURLY,
     INVESTIGATION_INDICATORS,
@@ -13,13 +19,21 @@ from expectations.tables.gold import (
     ROLE_ASSUMPTIONS,
     ROLE_SESSIONS,
 )
-from expectations.tables.silver import CHAIN_EDGES, CREDENTIAL_ISSUANCES, CREDENTIAL_SESSIONS, SESSION_USAGE
+from expectations.tables.silver import (
+    CHAIN_EDGES,
+    CREDENTIAL_ISSUANCES,
+    CREDENTIAL_SESSIONS,
+    LOG_COVERAGE,
+    SESSION_USAGE,
+)
 
 TABLES: tuple[Table, ...] = (
     CLOUDTRAIL_EVENTS,
+    LOG_DIGESTS,
     GUARDDUTY_FINDINGS,
     REJECTED_RECORDS,
     INGEST_FILES,
+    LOG_COVERAGE,
     CREDENTIAL_ISSUANCES,
     SESSION_USAGE,
     CREDENTIAL_SESSIONS,
@@ -43,6 +57,8 @@ __all__ = [
     "INGEST_FILES",
     "INVESTIGATIONS",
     "INVESTIGATION_INDICATORS",
+    "LOG_COVERAGE",
+    "LOG_DIGESTS",
     "PRINCIPAL_ACTIVITY_DAILY",
     "PRINCIPAL_BASELINES",
     "REJECTED_RECORDS",

@@ -52,6 +52,25 @@ GUARDDUTY_FINDINGS = Table(
     bookkeeping=("source_uri", "source_etag", "record_index"),
 )
 
+LOG_DIGESTS = Table(
+    name="log_digests",
+    comment="One row per digest of delivered log files, and version of it.",
+    # With the day, as for events; it follows from the content.
+    key=("digest_date", "object_key", "content_sha256"),
+    partitioned_by="digest_date",
+    columns=columns(
+        """digest_date account_id region trail_name home_region digest_started_at digest_ended_at is_backfill object_key
+        content_sha256 previous_object_key previous_sha256 log_file_count source_uri source_etag record_index body_sha256""",
+        required="""digest_date account_id region digest_started_at digest_ended_at is_backfill object_key content_sha256
+        log_file_count source_uri source_etag record_index body_sha256""",
+    ),
+    rules={
+        "date_is_the_day_of_the_end": "digest_date = CAST(digest_ended_at AS DATE)",
+        "end_is_not_before_start": "digest_ended_at >= digest_started_at",
+    },
+    bookkeeping=("source_uri", "source_etag", "record_index"),
+)
+
 REJECTED_RECORDS = Table(
     name="rejected_records",
     comment="One row per record or object that could not be read.",

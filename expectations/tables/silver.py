@@ -1,4 +1,4 @@
-"""Silver: what happened between the events: credentials issued, used, and chained from session to session."""
+"""Silver: what happened between the events: credentials issued, used, and chained from session to session; and what is missing."""
 
 from __future__ import annotations
 
@@ -87,5 +87,23 @@ CHAIN_EDGES = Table(
     rules={
         "confidence_is_a_share": "confidence BETWEEN 0 AND 1",
         "a_chain_has_a_role_session_as_parent": "NOT is_chain OR parent_type = 'AssumedRole'",
+    },
+)
+
+LOG_COVERAGE = Table(
+    name="log_coverage",
+    comment="Which hours of an account and region the logs cover.",
+    key=("coverage_date", "account_id", "region"),
+    partitioned_by="coverage_date",
+    columns=columns(
+        """coverage_date account_id region event_hours gap_hours file_count stopped_by stopped_hours unlinked_hours silent_hours
+        hourly_reads hourly_writes trail_changes open_stops""",
+        required="""coverage_date account_id event_hours gap_hours file_count stopped_hours unlinked_hours silent_hours
+        hourly_reads hourly_writes trail_changes open_stops""",
+    ),
+    rules={
+        "hours_with_events_are_of_a_day": "array_min(event_hours) >= 0 AND array_max(event_hours) <= 23",
+        "gaps_are_hours_of_a_day": "array_min(gap_hours) >= 0 AND array_max(gap_hours) <= 23",
+        "what_stopped_it_is_named": "(stopped_by IS NULL) = (size(stopped_hours) = 0)",
     },
 )

@@ -1,4 +1,4 @@
-"""Ingest: new objects become events, findings and rejected records, each of them once; the ledger knows which were read.
+"""Ingest: new objects become events, digests, findings and rejected records, each once; the ledger knows which were read.
 
 Order of the commits: rejected records, then rows, then the ledger. A crash in between leaves objects that the ledger does not
 know; the next run reads them again and finds their rows there already.
@@ -18,20 +18,20 @@ from pyspark.sql import functions as F
 
 from expectations.contract import Table
 from expectations.suites import Verdict
-from expectations.tables import CLOUDTRAIL_EVENTS, GUARDDUTY_FINDINGS, INGEST_FILES, REJECTED_RECORDS
+from expectations.tables import CLOUDTRAIL_EVENTS, GUARDDUTY_FINDINGS, INGEST_FILES, LOG_DIGESTS, REJECTED_RECORDS
 from pipelines.lake import Consumed
 from pipelines.night import ACCOUNTS_TAG, FIRST_DAY_TAG, Night, days_in
 from pipelines.partitions import PUBLISH_DAYS
 from pipelines.publish import CHECK, Candidate, Event, column_schema, publish, recorded
-from pipelines.sources.folder import CLOUDTRAIL, GUARDDUTY, SourceObject, list_objects, read_object
+from pipelines.sources.folder import CLOUDTRAIL, DIGESTS, GUARDDUTY, SourceObject, list_objects, read_object
 from pipelines.staging import Batches, stage, staged_batches, staged_rows, staging_folder
-from transforms import cloudtrail
+from transforms import cloudtrail, digests
 from transforms import findings as guardduty
 from transforms.cloudtrail import delivery_ddl, parse_objects
 from transforms.cloudtrail.counts import COUNTS
 from transforms.enrichment import Locator
 
-_TABLES = (REJECTED_RECORDS, CLOUDTRAIL_EVENTS, GUARDDUTY_FINDINGS, INGEST_FILES)
+_TABLES = (REJECTED_RECORDS, CLOUDTRAIL_EVENTS, LOG_DIGESTS, GUARDDUTY_FINDINGS, INGEST_FILES)
 _OBJECT = pa.schema(
     [
         *[(name, pa.string()) for name in ("uri", "etag", "source", "account_id", "region", "skipped")],
@@ -43,9 +43,10 @@ _TOLD = 20_000  # objects, after which a run says how far it is
 
 @dataclass(frozen=True)
 class _Source:
-    """How the objects of a source are read, and which table they fill."""
+    """Where the objects of a source lie, how they are read, and which table they fill."""
 
     name: str
+    root: str | None
     table: Table
     batches: Batches
     resolve: Callable[..., cloudtrail.Resolved]
@@ -81,7 +82,7 @@ def ingest(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night]) ->
     accounts = frozenset(listed.split(",")) if listed else None
     verdicts = {table.name: Verdict(table.name, 0, (), ()) for table in _TABLES}
     for source in _sources(night):
-        for chunk in _chunks(night, source.name, first, last, accounts):
+        for chunk in _chunks(night, source, first, last, accounts):
             night.begin_early()
             night.bytes_read += sum(each.size for each in chunk if each.skipped is None)
             night.compile_queries(wanted=night.is_large)
@@ -103,6 +104,10 @@ def _sources(night: Night) -> list[_Source]:
         days = days_in(deliveries.where("reason IS NULL").select("event_date"))
         return lake.read_days(CLOUDTRAIL_EVENTS, days)
 
+    def known_digests(deliveries: DataFrame) -> DataFrame:
+        days = days_in(deliveries.where("reason IS NULL").select("digest_date"))
+        return lake.read_days(LOG_DIGESTS, days)
+
     def known_findings(deliveries: DataFrame) -> DataFrame:
         days = days_in(deliveries.where("reason IS NULL").select("updated_date"))
         return lake.read_days(GUARDDUTY_FINDINGS, days)
@@ -110,6 +115,7 @@ def _sources(night: Night) -> list[_Source]:
     return [
         _Source(
             CLOUDTRAIL,
+            night.settings.cloudtrail,
             CLOUDTRAIL_EVENTS,
             lambda objects: cloudtrail.delivery_batches(objects, read_object, locate),
             cloudtrail.resolve_copies,
@@ -117,7 +123,17 @@ def _sources(night: Night) -> list[_Source]:
             known_events,
         ),
         _Source(
+            DIGESTS,
+            night.settings.cloudtrail,
+            LOG_DIGESTS,
+            lambda objects: digests.delivery_batches(objects, read_object),
+            digests.resolve_copies,
+            "digest_ended_at",
+            known_digests,
+        ),
+        _Source(
             GUARDDUTY,
+            night.settings.findings,
             GUARDDUTY_FINDINGS,
             lambda objects: guardduty.delivery_batches(objects, read_object),
             guardduty.resolve_copies,
@@ -128,13 +144,12 @@ def _sources(night: Night) -> list[_Source]:
 
 
 def _chunks(
-    night: Night, source: str, first: date, last: date, accounts: frozenset[str] | None
+    night: Night, source: _Source, first: date, last: date, accounts: frozenset[str] | None
 ) -> Iterator[list[SourceObject]]:
     """Yield new objects of a source, oldest first, in lots that bound memory and show progress."""
-    root = getattr(night.settings, "cloudtrail" if source == CLOUDTRAIL else "findings")
-    if root is None:
+    if source.root is None:
         return
-    listed = list_objects(root, source, first, last, accounts)
+    listed = list_objects(source.root, source.name, first, last, accounts)
     if not listed:
         return
     known = _known(night, listed)

@@ -15,9 +15,10 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISLNK, S_ISREG
 from urllib.parse import quote, unquote_to_bytes
 
-CLOUDTRAIL, GUARDDUTY = "cloudtrail", "guardduty"
+CLOUDTRAIL, DIGESTS, GUARDDUTY = "cloudtrail", "cloudtrail-digest", "guardduty"
 LAYOUTS = {
     CLOUDTRAIL: "AWSLogs/<account>/CloudTrail/<region>/YYYY/MM/DD/*.json.gz",
+    DIGESTS: "AWSLogs/<account>/CloudTrail-Digest/<region>/YYYY/MM/DD/*.json.gz",
     GUARDDUTY: "AWSLogs/<account>/GuardDuty/<region>/YYYY/MM/DD/*.jsonl.gz",
 }
 
@@ -26,13 +27,17 @@ _DAY = re.compile(r"[0-9]{4}/[0-9]{2}/[0-9]{2}")
 _KINDS = {
     "CloudTrail": CLOUDTRAIL,
     "GuardDuty": GUARDDUTY,
-    "CloudTrail-Digest": "cloudtrail-digest",
+    "CloudTrail-Digest": DIGESTS,
     "CloudTrail-Insight": "cloudtrail-insight",
     "CloudTrail-Aggregated": "cloudtrail-aggregated",
     "Config": "config",
     "vpcflowlogs": "vpcflowlogs",
 }
-_ENDINGS = {CLOUDTRAIL: (".json.gz", ".json"), GUARDDUTY: (".jsonl.gz", ".jsonl", ".json.gz", ".json")}
+_ENDINGS = {
+    CLOUDTRAIL: (".json.gz", ".json"),
+    DIGESTS: (".json.gz", ".json"),
+    GUARDDUTY: (".jsonl.gz", ".jsonl", ".json.gz", ".json"),
+}
 _DEEPEST_PREFIX = 8
 _DEEPEST_DAY = 4  # <region>/YYYY/MM/DD
 
@@ -68,11 +73,13 @@ def list_objects(
 ) -> list[SourceObject]:
     """Return the objects published from `first` to `last` (UTC days, both included; all if not given), oldest first.
 
-    Objects beside the wanted source (digests, insights, flow logs) are in the list as skipped, so that they can be counted. An
-    object that cannot be opened (a link to nowhere) is there like any other: whoever reads it finds out.
+    Objects beside the wanted source that nobody reads (insights, flow logs) are in the list as skipped, so that they can be
+    counted; digests lie beside the logs and are listed alone. An object that cannot be opened (a link to nowhere) is there like any
+    other: whoever reads it finds out.
 
     Raises:
-        SourceError: there is no such folder, it is not readable, or nothing below it has the layout of `wanted`.
+        SourceError: there is no such folder, it is not readable, or nothing below it has the layout of `wanted`. A trail need not
+            write digests: to have none is no error.
     """
     folder = Path(root)
     try:
@@ -80,10 +87,13 @@ def list_objects(
             what = f"{root} is a file, not a folder" if folder.exists() else f"there is no folder {root}"
             raise SourceError(f"{wanted}: {what}")
         kinds = list(_kinds(folder.resolve()))
-        if not any(kind.source == wanted for kind in kinds):
+        if wanted != DIGESTS and not any(kind.source == wanted for kind in kinds):
             raise SourceError(_nothing_like(folder, wanted))
-        other_sources = {CLOUDTRAIL, GUARDDUTY} - {wanted}  # each is listed by the one who wants it
-        chosen = [k for k in kinds if k.source not in other_sources and (accounts is None or k.account_id in accounts)]
+        left_to_others = (
+            {*_KINDS.values()} if wanted == DIGESTS else {*LAYOUTS}
+        )  # each is listed by the one who wants it
+        left_to_others -= {wanted}
+        chosen = [k for k in kinds if k.source not in left_to_others and (accounts is None or k.account_id in accounts)]
         found = [each for kind in chosen for each in _objects(kind, wanted, first, last)]
     except OSError as error:
         raise SourceError(f"{wanted}: {error.filename or root} cannot be listed ({error.strerror})") from error
