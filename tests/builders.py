@@ -21,6 +21,8 @@ from expectations.tables import (
     INGEST_FILES,
     INVESTIGATION_INDICATORS,
     INVESTIGATIONS,
+    LOG_COVERAGE,
+    LOG_DIGESTS,
     PRINCIPAL_ACTIVITY_DAILY,
     PRINCIPAL_BASELINES,
     ROLE_ASSUMPTIONS,
@@ -52,6 +54,10 @@ _DEFAULTS: dict[str, Row] = {
         "user_agent": "aws-cli/2.15.0", "user_agent_family": "aws-cli/2", "source_uri": "s3://logs/1.json.gz",
         "source_etag": "etag", "body_sha256": "0" * 64,
     },
+    LOG_DIGESTS.name: {
+        "account_id": ACCOUNT, "region": "us-east-1", "trail_name": "main", "home_region": "us-east-1", "content_sha256": "0" * 64,
+        "digest_started_at": NOON, "source_uri": "s3://logs/1.json.gz", "source_etag": "etag", "body_sha256": "0" * 64,
+    },
     GUARDDUTY_FINDINGS.name: {
         "finding_id": "finding-1", "type": "Stealth:IAMUser/CloudTrailLoggingDisabled", "title": "A trail was disabled",
         "severity": 8.0, "severity_label": "High", "account_id": ACCOUNT, "region": "us-east-1", "access_key_id": "ASIA1",
@@ -61,6 +67,9 @@ _DEFAULTS: dict[str, Row] = {
     INGEST_FILES.name: {
         "uri": "s3://logs/1.json.gz", "etag": "etag", "source": "cloudtrail", "account_id": ACCOUNT, "status": "ingested",
         "record_count": 1, "batch_id": "batch-1",
+    },
+    LOG_COVERAGE.name: {
+        "account_id": ACCOUNT, "region": "us-east-1", "event_hours": [12], "file_count": 1,
     },
     CREDENTIAL_ISSUANCES.name: {
         "action_id": "issue-1", "issuing_api": "AssumeRole", "event_source": "sts.amazonaws.com", "outcome": "success",
@@ -127,6 +136,8 @@ _FOLLOWS: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
     ("started_date", "started_at", lambda it: _instant(it).date()),
     ("child_started_date", "child_started_at", lambda it: _instant(it).date()),
     ("issued_date", "issued_at", lambda it: _instant(it).date()),
+    ("digest_ended_at", "digest_started_at", lambda it: _instant(it) + timedelta(hours=1)),
+    ("digest_date", "digest_ended_at", lambda it: _instant(it).date()),
     ("last_seen_at", "first_seen_at", lambda it: it),
     ("created_at", "last_seen_at", lambda it: it),
     ("updated_at", "last_seen_at", lambda it: it),
