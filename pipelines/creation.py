@@ -1,6 +1,6 @@
 """How a table of the lake begins: the same table through Spark, anywhere, and through delta-rs, in a folder of this machine.
 
-delta-rs makes a table in ten milliseconds, Spark in a second, and a new lake has fifteen of them. (`DeltaTable` is delta-rs's here,
+delta-rs makes a table in ten milliseconds, Spark in a second, and a new lake has seventeen of them. (`DeltaTable` is delta-rs's here,
 which runs in this process. The class of that name in delta-spark is used nowhere: it fails on Spark Connect.)
 """
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.sources.folder import CLOUDTRAIL, GUARDDUTY, SourceError, list_objects, read_object
+from pipelines.sources.folder import CLOUDTRAIL, DIGESTS, GUARDDUTY, SourceError, list_objects, read_object
 
 ACCOUNT, OTHER = "111111111111", "222222222222"
 DAY = date(2026, 3, 2)
@@ -103,13 +103,27 @@ def test_list_objects__each_source_has_its_own_kind_and_endings(tmp_path):
     assert names(list_objects(str(tmp_path), GUARDDUTY)) == ["findings.jsonl.gz"]
 
 
+def test_list_objects__digests_lie_beside_the_logs_and_are_listed_alone(tmp_path):
+    put(tmp_path, "events.json.gz")
+    put(tmp_path, "insight.json.gz", kind="CloudTrail-Insight")
+    put(tmp_path, "digest.json.gz", kind="CloudTrail-Digest")
+    put(tmp_path, "notes.txt", kind="CloudTrail-Digest")
+    skipped = {each.uri.rsplit("/", 1)[1]: each.skipped for each in list_objects(str(tmp_path), DIGESTS)}
+    assert skipped == {"digest.json.gz": None, "notes.txt": "not one of .json.gz, .json"}
+    assert sorted(names(list_objects(str(tmp_path), CLOUDTRAIL))) == ["events.json.gz", "insight.json.gz"]
+
+
+def test_list_objects__a_trail_need_not_write_digests(tmp_path):
+    put(tmp_path)
+    assert list_objects(str(tmp_path), DIGESTS) == []
+
+
 # -- what is not for us ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("kind", "source"),
     [
-        ("CloudTrail-Digest", "cloudtrail-digest"),
         ("CloudTrail-Insight", "cloudtrail-insight"),
         ("CloudTrail-Aggregated", "cloudtrail-aggregated"),
         ("Config", "config"),

@@ -20,6 +20,8 @@ from expectations.tables import (
     GUARDDUTY_FINDINGS,
     INGEST_FILES,
     INVESTIGATIONS,
+    LOG_COVERAGE,
+    LOG_DIGESTS,
     PRINCIPAL_BASELINES,
     REJECTED_RECORDS,
     SESSION_USAGE,
@@ -53,7 +55,20 @@ def test_nightly__every_event_is_there_once(ran: Ran) -> None:
 
 def test_nightly__what_is_not_for_us_is_counted(ran: Ran) -> None:
     skipped = ran.lake.read(INGEST_FILES).where("status = 'skipped'").groupBy("source").count().collect()
-    assert {row.source for row in skipped} == {"cloudtrail-digest", "cloudtrail-insight"}
+    assert {row.source for row in skipped} == {"cloudtrail-insight"}
+
+
+def test_nightly__every_digest_is_there_and_no_hour_is_missing(ran: Ran) -> None:
+    """The organisation's trail logs throughout; the one that the story stops is another, which the digests show."""
+    written = [path.name for path in (ran.organisation / "logs").rglob("*_CloudTrail-Digest_*")]
+    found = ran.lake.read(LOG_DIGESTS).collect()
+    assert sorted(row.object_key.rsplit("/", 1)[1] for row in found) == sorted(written)
+    coverage = ran.lake.read(LOG_COVERAGE)
+    assert coverage.where("size(gap_hours) > 0").collect() == []
+    [stop] = coverage.where("size(trail_changes) > 0").collect()
+    assert [(each.event_name, each.trail_name) for each in stop.trail_changes] == [("StopLogging", "demo-trail-2")]
+    objects = ran.lake.read(INGEST_FILES).where("source = 'cloudtrail'").count()
+    assert coverage.agg({"file_count": "sum"}).collect()[0][0] == objects
 
 
 def test_nightly__no_root_is_wrong(ran: Ran) -> None:
@@ -154,7 +169,7 @@ def test_ingest__on_a_cluster_gives_the_same_events(
             [ingest], partition_key=LAST.isoformat(), tags=tags, resources={"night": night}, instance=instance
         )
     other = Lake(night.settings.lake_uri, lambda: spark)
-    for table in (CLOUDTRAIL_EVENTS, GUARDDUTY_FINDINGS, INGEST_FILES, REJECTED_RECORDS):
+    for table in (CLOUDTRAIL_EVENTS, LOG_DIGESTS, GUARDDUTY_FINDINGS, INGEST_FILES, REJECTED_RECORDS):
         assert _differences(ran.lake, other, table) == 0
     assert _writers(other, CLOUDTRAIL_EVENTS) == {"Apache-Spark"}
     assert _writers(ran.lake, CLOUDTRAIL_EVENTS) == {"delta-rs"}

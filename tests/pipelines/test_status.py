@@ -32,8 +32,16 @@ def test_print_status__counts_what_was_ingested(ran: Ran, capsys: pytest.Capture
     status.print_status(ran.settings)
     lines = capsys.readouterr().out.splitlines()
     summary = json.loads((ran.organisation / "truth" / "summary.json").read_text(encoding="utf-8"))
-    records = [int(line.split()[-2].replace(",", "")) for line in lines if line.strip().startswith("cloudtrail")]
-    assert (len(records), sum(records)) == (3, summary["records_written"])
+    counts = {
+        source: [int(line.split()[-2].replace(",", "")) for line in lines if line.strip().startswith(f"{source} ")]
+        for source in ("cloudtrail", "cloudtrail-digest")
+    }
+    assert {source: len(of_accounts) for source, of_accounts in counts.items()} == {
+        "cloudtrail": 3,
+        "cloudtrail-digest": 3,
+    }
+    assert sum(counts["cloudtrail"]) == summary["records_written"]
+    assert sum(counts["cloudtrail-digest"]) == len(list((ran.organisation / "logs").rglob("*_CloudTrail-Digest_*")))
     assert any("nothing was rejected" in line for line in lines)
     assert any(line.rstrip().endswith("success") for line in lines)
 
