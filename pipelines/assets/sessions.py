@@ -13,12 +13,14 @@ from expectations.tables import (
     CREDENTIAL_ISSUANCES,
     CREDENTIAL_SESSIONS,
     INGEST_FILES,
+    LOG_COVERAGE,
     SESSION_USAGE,
 )
 from pipelines.night import Night, days_in, settle
 from pipelines.partitions import PUBLISH_DAYS
 from pipelines.publish import Candidate, Made, table_asset
 from transforms.chain import build_chain_edges
+from transforms.coverage import find_account_gaps
 from transforms.sessions.build import (
     as_bound,
     bind_sessions,
@@ -32,12 +34,16 @@ from transforms.sessions.neighbours import NEIGHBOUR_COLUMNS
 from transforms.usage import days_around
 
 
-@table_asset(CREDENTIAL_SESSIONS, upstream=[SESSION_USAGE, CREDENTIAL_ISSUANCES, INGEST_FILES], partitions=PUBLISH_DAYS)
+@table_asset(
+    CREDENTIAL_SESSIONS,
+    upstream=[SESSION_USAGE, CREDENTIAL_ISSUANCES, INGEST_FILES, LOG_COVERAGE],
+    partitions=PUBLISH_DAYS,
+)
 def credential_sessions(night: Night) -> Made | None:
     """Sessions of every start day that was touched, bound anew; their descendants of other days are rooted anew.
 
     Touched is a day on which a session began that was used or issued, or one whose unresolved sessions are due to be looked at
-    again: the lake knows more accounts, reaches further back, or its clock has gone on.
+    again: the lake knows more accounts or gaps, reaches further back, or its clock has gone on.
     """
     lake = night.lake
     files = lake.read(INGEST_FILES)
@@ -144,7 +150,7 @@ def _neighbours(night: Night, sessions: DataFrame, days: list[date | None]) -> D
 
 def _gaps(night: Night) -> DataFrame:
     """When the logs of which account say nothing."""
-    return night.lake.spark.createDataFrame([], "account_id string, gap_started_at timestamp, gap_ended_at timestamp")
+    return find_account_gaps(night.lake.read(LOG_COVERAGE))
 
 
 def _usage_of(night: Night, days: list[date | None]) -> DataFrame:
