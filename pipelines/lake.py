@@ -329,6 +329,10 @@ class Lake:
             gone = current.join(kept, on=is_kept, how="left_anti")
             source = source.unionByName(gone.withColumn("_is_gone", F.lit(True)))
         on = " AND ".join(f"t.`{name}` <=> s.`{name}`" for name in keys)
+        if table.partitioned_by and only_of is None:
+            # Follows from the keys, but Delta would open every file of the table to find out.
+            days = [row[0] for row in rows.select(table.partitioned_by).distinct().collect()]
+            on += f" AND ({days_condition(table.partitioned_by, days, of='t.')})"
         others = [name for name in table.column_names if name not in keys]
         is_same = " AND ".join(f"t.`{name}` <=> s.`{name}`" for name in others) or "true"
         with self._metadata(consumed):
@@ -368,13 +372,16 @@ def _told(consumed: Consumed) -> CommitProperties:
     return CommitProperties(custom_metadata={"userMetadata": consumed.as_json()})
 
 
-def days_condition(column: str, days: Sequence[date | None]) -> str:
-    """Return the SQL condition that holds for these days of a date column: what `replaceWhere` and pruning understand."""
+def days_condition(column: str, days: Sequence[date | None], of: str = "") -> str:
+    """Return the SQL condition that holds for these days of a date column: what `replaceWhere` and pruning understand.
+
+    `of` names the table where the column's name alone would not: `t.`.
+    """
     named = sorted(day for day in days if day is not None)
     listed = ", ".join(f"DATE'{day.isoformat()}'" for day in named)
-    conditions = [f"`{column}` IN ({listed})"] if named else []
+    conditions = [f"{of}`{column}` IN ({listed})"] if named else []
     if None in days:
-        conditions.append(f"`{column}` IS NULL")
+        conditions.append(f"{of}`{column}` IS NULL")
     return " OR ".join(conditions) or "false"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from expectations.contract import Table
 from expectations.tables.bronze import (
+    CLOUDTRAIL_ADDENDA,
     CLOUDTRAIL_EVENTS,
     GUARDDUTY_FINDINGS,
     INGEST_FILES,
@@ -29,6 +30,7 @@ from expectations.tables.silver import (
 
 TABLES: tuple[Table, ...] = (
     CLOUDTRAIL_EVENTS,
+    CLOUDTRAIL_ADDENDA,
     LOG_DIGESTS,
     GUARDDUTY_FINDINGS,
     REJECTED_RECORDS,
@@ -50,6 +52,7 @@ TABLES: tuple[Table, ...] = (
 __all__ = [
     "API_CALL_VOLUME_HOURLY",
     "CHAIN_EDGES",
+    "CLOUDTRAIL_ADDENDA",
     "CLOUDTRAIL_EVENTS",
     "CREDENTIAL_ISSUANCES",
     "CREDENTIAL_SESSIONS",

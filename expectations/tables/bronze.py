@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from expectations.columns import columns
 from expectations.contract import Table
 
 CLOUDTRAIL_EVENTS = Table(
     name="cloudtrail_events",
-    comment="One row per event and receiving account.",
+    comment="One row per event and receiving account, with what CloudTrail's addenda correct laid over it.",
     # With the day: whether an id was there on any other day could only be known by looking through the whole history.
     key=("event_date", "recipient_account_id", "event_id"),
     partitioned_by="event_date",
@@ -31,6 +33,21 @@ CLOUDTRAIL_EVENTS = Table(
         "an_address_or_a_host": "source_ip IS NULL OR source_host IS NULL",
     },
     bookkeeping=("source_uri", "source_etag", "record_index"),
+)
+
+CLOUDTRAIL_ADDENDA = Table(
+    name="cloudtrail_addenda",
+    comment="One row per record of an event that has an addendum: the original as it was delivered, and each addendum to it.",
+    key=(*CLOUDTRAIL_EVENTS.key, "addendum_event_id"),
+    partitioned_by=CLOUDTRAIL_EVENTS.partitioned_by,
+    columns=tuple(
+        replace(column, comment="Event id of the addendum; null for the original")
+        if column.name == "addendum_event_id"
+        else column
+        for column in CLOUDTRAIL_EVENTS.columns
+    ),
+    rules=CLOUDTRAIL_EVENTS.rules,
+    bookkeeping=CLOUDTRAIL_EVENTS.bookkeeping,
 )
 
 GUARDDUTY_FINDINGS = Table(

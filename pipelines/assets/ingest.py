@@ -1,7 +1,7 @@
 """Ingest: new objects become events, digests, findings and rejected records, each once; the ledger knows which were read.
 
-Order of the commits: rejected records, then rows, then the ledger. A crash in between leaves objects that the ledger does not
-know; the next run reads them again and finds their rows there already.
+Order of the commits: rejected records, then the records of corrected events, then rows, then the ledger. A crash in between leaves
+objects that the ledger does not know; the next run reads them again and finds their rows there already.
 """
 
 # No `from __future__ import annotations`: Dagster reads the annotation of `context` itself.
@@ -18,8 +18,15 @@ from pyspark.sql import functions as F
 
 from expectations.contract import Table
 from expectations.suites import Verdict
-from expectations.tables import CLOUDTRAIL_EVENTS, GUARDDUTY_FINDINGS, INGEST_FILES, LOG_DIGESTS, REJECTED_RECORDS
-from pipelines.lake import Consumed
+from expectations.tables import (
+    CLOUDTRAIL_ADDENDA,
+    CLOUDTRAIL_EVENTS,
+    GUARDDUTY_FINDINGS,
+    INGEST_FILES,
+    LOG_DIGESTS,
+    REJECTED_RECORDS,
+)
+from pipelines.lake import Consumed, Lake, days_condition
 from pipelines.night import ACCOUNTS_TAG, FIRST_DAY_TAG, Night, days_in
 from pipelines.partitions import PUBLISH_DAYS
 from pipelines.publish import CHECK, Candidate, Event, column_schema, publish, recorded
@@ -31,7 +38,7 @@ from transforms.cloudtrail import delivery_ddl, parse_objects
 from transforms.cloudtrail.counts import COUNTS
 from transforms.enrichment import Locator
 
-_TABLES = (REJECTED_RECORDS, CLOUDTRAIL_EVENTS, LOG_DIGESTS, GUARDDUTY_FINDINGS, INGEST_FILES)
+_TABLES = (REJECTED_RECORDS, CLOUDTRAIL_ADDENDA, CLOUDTRAIL_EVENTS, LOG_DIGESTS, GUARDDUTY_FINDINGS, INGEST_FILES)
 _OBJECT = pa.schema(
     [
         *[(name, pa.string()) for name in ("uri", "etag", "source", "account_id", "region", "skipped")],
@@ -49,9 +56,8 @@ class _Source:
     root: str | None
     table: Table
     batches: Batches
-    resolve: Callable[..., cloudtrail.Resolved]
     at: str
-    existing: Callable[[DataFrame], DataFrame]
+    resolve: Callable[[DataFrame, DataFrame | None], cloudtrail.Resolved]
 
 
 @dg.multi_asset(
@@ -96,51 +102,66 @@ def ingest(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night]) ->
 
 def _sources(night: Night) -> list[_Source]:
     locate = Locator(tuple(map(str, night.settings.geo_city)), tuple(map(str, night.settings.geo_asn)))
-    lake = night.lake
-
-    def known_events(deliveries: DataFrame) -> DataFrame:
-        if lake.version(CLOUDTRAIL_EVENTS) == 0:
-            return deliveries.where("false")  # a table without rows is not worth the time to look for them
-        days = days_in(deliveries.where("reason IS NULL").select("event_date"))
-        return lake.read_days(CLOUDTRAIL_EVENTS, days)
-
-    def known_digests(deliveries: DataFrame) -> DataFrame:
-        days = days_in(deliveries.where("reason IS NULL").select("digest_date"))
-        return lake.read_days(LOG_DIGESTS, days)
-
-    def known_findings(deliveries: DataFrame) -> DataFrame:
-        days = days_in(deliveries.where("reason IS NULL").select("updated_date"))
-        return lake.read_days(GUARDDUTY_FINDINGS, days)
-
     return [
         _Source(
             CLOUDTRAIL,
             night.settings.cloudtrail,
             CLOUDTRAIL_EVENTS,
             lambda objects: cloudtrail.delivery_batches(objects, read_object, locate),
-            cloudtrail.resolve_copies,
             "event_at",
-            known_events,
+            lambda deliveries, rejected: _resolve_events(night.lake, deliveries, rejected),
         ),
         _Source(
             DIGESTS,
             night.settings.cloudtrail,
             LOG_DIGESTS,
             lambda objects: digests.delivery_batches(objects, read_object),
-            digests.resolve_copies,
             "digest_ended_at",
-            known_digests,
+            lambda deliveries, rejected: _resolve_digests(night.lake, deliveries, rejected),
         ),
         _Source(
             GUARDDUTY,
             night.settings.findings,
             GUARDDUTY_FINDINGS,
             lambda objects: guardduty.delivery_batches(objects, read_object),
-            guardduty.resolve_copies,
             "updated_at",
-            known_findings,
+            lambda deliveries, rejected: _resolve_findings(night.lake, deliveries, rejected),
         ),
     ]
+
+
+def _resolve_events(lake: Lake, deliveries: DataFrame, rejected: DataFrame | None) -> cloudtrail.Resolved:
+    """Find which events are new, and make those anew that an addendum corrects: these are few, and most lots bring none."""
+    existing, addenda = deliveries.where("false"), None
+    if lake.version(CLOUDTRAIL_EVENTS) or lake.version(CLOUDTRAIL_ADDENDA):
+        # A table without rows is not worth the time to look for them.
+        days = days_in(deliveries.where("reason IS NULL").select("event_date"))
+        existing = lake.read_days(CLOUDTRAIL_EVENTS, days)
+        addenda = lake.read_days(CLOUDTRAIL_ADDENDA, days) if lake.version(CLOUDTRAIL_ADDENDA) else None
+    resolved = cloudtrail.resolve_copies(deliveries, existing, addenda=addenda, rejected=rejected, settle=_settled)
+    corrected_days = days_in(resolved.corrected.select("event_date"))
+    if not corrected_days:
+        return resolved
+    of_days = days_condition("event_date", corrected_days)
+    corrections = cloudtrail.lay_over(resolved.corrected, deliveries, existing.where(of_days), addenda, _settled)
+    changed = resolved.changed_events.unionByName(corrections.events)
+    return resolved._replace(changed_events=changed, addenda=corrections.records)
+
+
+def _resolve_digests(lake: Lake, deliveries: DataFrame, rejected: DataFrame | None) -> cloudtrail.Resolved:
+    days = days_in(deliveries.where("reason IS NULL").select("digest_date"))
+    existing = lake.read_days(LOG_DIGESTS, days)
+    return digests.resolve_copies(deliveries, existing, rejected=rejected, settle=_settled)
+
+
+def _resolve_findings(lake: Lake, deliveries: DataFrame, rejected: DataFrame | None) -> cloudtrail.Resolved:
+    days = days_in(deliveries.where("reason IS NULL").select("updated_date"))
+    existing = lake.read_days(GUARDDUTY_FINDINGS, days)
+    return guardduty.resolve_copies(deliveries, existing, rejected=rejected, settle=_settled)
+
+
+def _settled(frame: DataFrame) -> DataFrame:
+    return frame.localCheckpoint()
 
 
 def _chunks(
@@ -181,12 +202,7 @@ def _read_chunk(night: Night, source: _Source, chunk: list[SourceObject], batch_
     objects = _frame(night, chunk)
     with _deliveries(night, source, chunk) as (deliveries, counts, folder):
         before = night.lake.read(REJECTED_RECORDS) if night.lake.version(REJECTED_RECORDS) else None
-        resolved = source.resolve(
-            deliveries,
-            source.existing(deliveries),
-            rejected=before,
-            settle=lambda frame: frame.localCheckpoint(),
-        )
+        resolved = source.resolve(deliveries, before)
         rejected = cloudtrail.rejects(deliveries).unionByName(resolved.rejects)
         ledger = _ledger(cloudtrail.files(counts, objects), batch_id)
         batches = staged_batches(folder, source.table, resolved.not_new) if folder else None
@@ -195,6 +211,7 @@ def _read_chunk(night: Night, source: _Source, chunk: list[SourceObject], batch_
             rejected = rejected.join(before, on=list(REJECTED_RECORDS.key), how="left_anti")
         steps: list[tuple[Table, Candidate]] = [
             (REJECTED_RECORDS, Candidate(rejected)),
+            *_corrections(resolved),
             (source.table, Candidate(resolved.changed_events, by_key=True, is_persisted=True)),
             (source.table, Candidate(resolved.new_events, is_persisted=True, batches=batches)),
             (INGEST_FILES, Candidate(ledger)),
@@ -204,6 +221,13 @@ def _read_chunk(night: Night, source: _Source, chunk: list[SourceObject], batch_
             yield verdict
             if not verdict.passed:
                 break
+
+
+def _corrections(resolved: cloudtrail.Resolved) -> list[tuple[Table, Candidate]]:
+    """Return the step that keeps the records of corrected events: before the events change, which would not hold them any more."""
+    if resolved.addenda is None:
+        return []
+    return [(CLOUDTRAIL_ADDENDA, Candidate(resolved.addenda, by_key=True, is_persisted=True))]
 
 
 @contextmanager

@@ -60,6 +60,17 @@ def test_merge__replaces_adds_and_forgets_in_one_commit(lake: Lake) -> None:
     assert lake.consumed(VISITS).versions == {"logs": 3}
 
 
+def test_merge__by_key_opens_only_the_days_of_its_rows(lake: Lake) -> None:
+    days = (MAY[0], MAY[1], None)
+    for day in days:
+        lake.append(VISITS, visits(lake, ("ann", day, 1)), Consumed())
+    for file in Path(lake.path(VISITS)).glob(f"day={MAY[0]}/*.parquet"):
+        file.unlink()  # whoever opens that day now fails
+    lake.merge(VISITS, visits(lake, ("ann", MAY[1], 5), ("ann", None, 6), ("bob", MAY[2], 7)), Consumed())
+    others = lake.read_days(VISITS, [MAY[1], MAY[2], None])
+    assert {tuple(row) for row in others.collect()} == {("ann", MAY[1], 5), ("ann", None, 6), ("bob", MAY[2], 7)}
+
+
 def test_changes__are_what_is_another_now_and_not_what_was_written_again(lake: Lake) -> None:
     lake.append(VISITS, visits(lake, ("ann", MAY[0], 1), ("bob", MAY[0], 1)), Consumed())
     since = lake.version(VISITS)

@@ -3,6 +3,7 @@
 Belongs here: what a record means and which of its copies stands. Does not: listing and opening objects, and writing tables.
 """
 
+from transforms.cloudtrail.addenda import lay_over
 from transforms.cloudtrail.arrow import delivery_ddl
 from transforms.cloudtrail.copies import Resolved, only_callers_copies, resolve_copies
 from transforms.cloudtrail.counts import count_rows, files
@@ -14,6 +15,7 @@ __all__ = [
     "delivery_batches",
     "delivery_ddl",
     "files",
+    "lay_over",
     "only_callers_copies",
     "parse_objects",
     "rejects",

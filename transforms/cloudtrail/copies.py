@@ -2,10 +2,11 @@
 
 The outcome of level 1 is a function of all records ever seen, whatever batches they came in:
 
-1. A key is claimed by the records that carry it. An original comes before an addendum to it; of originals the one with the
-   smallest body hash stands; of addenda alone the one with the greatest event id, then the smallest body hash.
+1. A record is known by its event's key, and an addendum by its own event id as well. Of several bodies that claim to be the same
+   record, the one with the smallest hash stands.
 2. Records with the same body are copies: one claim. The stored one keeps its source; else the smallest uri, etag, index stands.
 3. A claim that does not stand is one row of rejected_records, and it never stands again, since rule 1 is a total order.
+4. An event of one record is that record. One of several, an original and addenda to it, is made of them (addenda).
 
 Known limit: a key holds within one partition. The same event id on another day is another event, since looking back over the whole
 history would cost with the history.
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 SAME_ID = "another record has the same event id"
-ADDENDUM = "an addendum to an event that is here"
-_BODY = ("addendum_event_id", "body_sha256")
+DELIVERED, IN_EVENTS, IN_ADDENDA = "delivered", "events", "addenda"
+"""Where a record is held: among the deliveries, in its table as the event itself, or beside the event that is made of it."""
+
+_ADDENDUM = "addendum_event_id"
 _SOURCE = ("source_uri", "source_etag", "record_index")
 _EVENT_KEY = ("recipient_account_id", "event_id", "event_date")
 _BLOCK_BITS = 10  # 1024 records of an object per list, so that looking one up stays cheap
@@ -40,12 +43,16 @@ class Resolved(NamedTuple):
     """What deliveries change. The frames are lazy; `changed_events` replaces stored rows by their key.
 
     `not_new` is the provenance (source_uri, source_etag, record_index) of the good deliveries that are not in `new_events`.
+    `corrected` has a narrow row for every record that stands of an event with several, if one was delivered: its key,
+    addendum_event_id, provenance, and where it is held. `addenda` replaces rows of cloudtrail_addenda by their key, if it is there.
     """
 
     new_events: DataFrame
     changed_events: DataFrame
     rejects: DataFrame
     not_new: DataFrame
+    corrected: DataFrame
+    addenda: DataFrame | None = None
 
 
 class Claims(NamedTuple):
@@ -60,6 +67,7 @@ def resolve_copies(
     deliveries: DataFrame,
     existing: DataFrame,
     *,
+    addenda: DataFrame | None = None,
     rejected: DataFrame | None = None,
     settle: Callable[[DataFrame], DataFrame] | None = None,
 ) -> Resolved:
@@ -69,86 +77,106 @@ def resolve_copies(
         deliveries: of `parse_objects`, persisted. Rows with a reason are left out.
         existing: of the stored events of the event_dates concerned: recipient_account_id, event_id, event_date, body_sha256,
             addendum_event_id, source_uri, source_etag, record_index.
+        addenda: the same of cloudtrail_addenda, if it has rows.
         rejected: sha256 of the records in rejected_records, if a claim that was rejected before must not be so again from another
             object. Those of the objects and dates concerned are enough.
-        settle: persists the (few, narrow) contested rows, which all three frames use; without it they are found three times.
+        settle: persists the (few, narrow) contested rows, which all frames use; without it they are found for each of them.
     """
-    return resolve(Claims(CLOUDTRAIL_EVENTS, _EVENT_KEY, SAME_ID), deliveries, existing, rejected, settle)
+    claims = Claims(CLOUDTRAIL_EVENTS, _EVENT_KEY, SAME_ID)
+    return resolve(claims, deliveries, existing, rejected, settle, addenda)
 
 
-def resolve(
+def resolve(  # noqa: PLR0913, PLR0917  (what claims, and what is known of claims before)
     kind: Claims,
     deliveries: DataFrame,
     existing: DataFrame,
     rejected: DataFrame | None,
     settle: Callable[[DataFrame], DataFrame] | None,
+    addenda: DataFrame | None = None,
 ) -> Resolved:
     """Resolve the copies of any table whose rows come from objects and carry their body's hash."""
     table, key, reason = kind
-    good = deliveries.where(F.col("reason").isNull()).select(*table.column_names)
-    claims = _ranked(_contested(good, existing, key), key)
+    good = only_good(deliveries, table)
+    held = {DELIVERED: good, IN_EVENTS: existing} | ({} if addenda is None else {IN_ADDENDA: addenda})
+    claims = _ranked(_contested(held, key), key)
     settled = claims if settle is None else settle(claims)
-    is_new, stands = ~F.col("is_stored"), F.col("rank") == F.lit(1)
-    displaces = stands & is_new & F.col("key_is_stored")
-    displaced = settled.where(is_new & (~stands | F.col("key_is_stored")))
+    is_new, stands = F.col("held") == F.lit(DELIVERED), F.col("rank") == F.lit(1)
+    is_alone = F.col("records_of_key") == F.lit(1)
+    displaces = stands & is_new & is_alone & F.col("key_is_stored")
+    displaced = settled.where(is_new & (~stands | ~is_alone | F.col("key_is_stored")))
     return Resolved(
-        new_events=table.conform(_matching(good, displaced, how="left_anti")),
-        changed_events=table.conform(_matching(good, settled.where(displaces), how="left_semi")),
+        new_events=table.conform(matching(good, displaced, how="left_anti")),
+        changed_events=table.conform(matching(good, settled.where(displaces), how="left_semi")),
         rejects=_rejected_claims(settled, reason, rejected),
         not_new=displaced.select(*_SOURCE),
+        corrected=settled.where(stands & ~is_alone).select(*key, _ADDENDUM, *_SOURCE, "held"),
     )
 
 
-def _contested(good: DataFrame, existing: DataFrame, key: tuple[str, ...]) -> DataFrame:
+def only_good(deliveries: DataFrame, table: Table) -> DataFrame:
+    """Return the deliveries that could be read, as rows of their table."""
+    return deliveries.where(F.col("reason").isNull()).select(*table.column_names)
+
+
+def _contested(held: dict[str, DataFrame], key: tuple[str, ...]) -> DataFrame:
     """Return the narrow rows of the keys that stand more than once, at least once among the deliveries."""
     hashed = F.xxhash64(*key)
-    new, stored = (_narrow(frame, key, is_stored=stored) for frame, stored in ((good, False), (existing, True)))
+    parts = [_narrow(frame, key, where) for where, frame in held.items()]
+    narrow = parts[0]
+    for part in parts[1:]:
+        narrow = narrow.unionByName(part)
     contested = (
-        new.select(hashed.alias("hash"), F.lit(1).alias("new"))
-        .unionByName(stored.select(hashed.alias("hash"), F.lit(0).alias("new")))
+        narrow.select(hashed.alias("hash"), (F.col("held") == F.lit(DELIVERED)).alias("is_new"))
         .groupBy("hash")
-        .agg(F.count(F.lit(1)).alias("claims"), F.max("new").alias("new"))
-        .where((F.col("claims") > F.lit(1)) & (F.col("new") == F.lit(1)))
+        .agg(F.count(F.lit(1)).alias("claims"), F.max("is_new").alias("has_new"))
+        .where((F.col("claims") > F.lit(1)) & F.col("has_new"))
         .select("hash")
     )
-    narrow = new.unionByName(stored).withColumn("hash", hashed)
-    return narrow.join(F.broadcast(contested), on="hash", how="left_semi").drop("hash")
+    return narrow.withColumn("hash", hashed).join(F.broadcast(contested), on="hash", how="left_semi").drop("hash")
 
 
-def _narrow(frame: DataFrame, key: tuple[str, ...], *, is_stored: bool) -> DataFrame:
-    addendum = F.col("addendum_event_id") if "addendum_event_id" in frame.columns else F.lit(None).cast("string")
-    return frame.select(
-        *key, "body_sha256", addendum.alias("addendum_event_id"), *_SOURCE, F.lit(is_stored).alias("is_stored")
-    )
+def _narrow(frame: DataFrame, key: tuple[str, ...], where: str) -> DataFrame:
+    addendum = F.col(_ADDENDUM) if _ADDENDUM in frame.columns else F.lit(None).cast("string")
+    return frame.select(*key, "body_sha256", addendum.alias(_ADDENDUM), *_SOURCE, F.lit(where).alias("held"))
 
 
 def _ranked(claims: DataFrame, key: tuple[str, ...]) -> DataFrame:
-    """Add `rank` among a key's records (1 stands), `rank_of_body` among its bodies, `rank_in_body` among equal copies."""
-    order: list[Column] = [
-        F.col("addendum_event_id").desc_nulls_first(),
-        F.col("body_sha256").asc(),
-        F.col("is_stored").desc(),
-        *(F.col(name).asc() for name in _SOURCE),
-    ]
-    of_key = Window.partitionBy(*key).orderBy(*order)
-    of_body = Window.partitionBy(*key, *_BODY).orderBy(*order)
-    return claims.select(
-        "*",
-        F.row_number().over(of_key).alias("rank"),
-        F.dense_rank().over(Window.partitionBy(*key).orderBy(*order[: len(_BODY)])).alias("rank_of_body"),
-        F.row_number().over(of_body).alias("rank_in_body"),
-        F.max("is_stored").over(Window.partitionBy(*key)).alias("key_is_stored"),
+    """Number the claims: `rank` among those to be a record (1 stands), `rank_of_body` among its bodies, `rank_in_body` among copies.
+
+    And of each key, whether its table has it, and how many records it has.
+    """
+    of_key = Window.partitionBy(*key)
+    is_new = F.col("held") == F.lit(DELIVERED)
+    # A stored event that was made of several records is none of them: those are beside it.
+    is_made = (F.col("held") == F.lit(IN_EVENTS)) & F.col("has_addenda")
+    by_body: list[Column] = [F.col("body_sha256").asc()]
+    by_source: list[Column] = [is_new.asc(), *(F.col(name).asc() for name in _SOURCE)]
+    of_record = Window.partitionBy(*key, _ADDENDUM).orderBy(*by_body, *by_source)
+    of_body = Window.partitionBy(*key, _ADDENDUM, "body_sha256").orderBy(*by_source)
+    stored = claims.withColumns(
+        {
+            "key_is_stored": F.max(F.col("held") == F.lit(IN_EVENTS)).over(of_key),
+            "has_addenda": F.max(F.col("held") == F.lit(IN_ADDENDA)).over(of_key),
+        }
     )
+    ranked = stored.where(~is_made).withColumns(
+        {
+            "rank": F.row_number().over(of_record),
+            "rank_of_body": F.dense_rank().over(Window.partitionBy(*key, _ADDENDUM).orderBy(*by_body)),
+            "rank_in_body": F.row_number().over(of_body),
+        }
+    )
+    return ranked.withColumn("records_of_key", F.count_if(F.col("rank") == F.lit(1)).over(of_key))
 
 
 def _rejected_claims(claims: DataFrame, reason: str, rejected: DataFrame | None) -> DataFrame:
-    """Return one row for every body that claims a key and does not stand."""
+    """Return one row for every body that claims to be a record and does not stand."""
     losers = claims.where((F.col("rank_of_body") > F.lit(1)) & (F.col("rank_in_body") == F.lit(1)))
     rows = losers.select(
         F.col("source_uri").alias("uri"),
         F.col("source_etag").alias("etag"),
         "record_index",
-        F.when(F.col("addendum_event_id").isNotNull(), F.lit(ADDENDUM)).otherwise(F.lit(reason)).alias("reason"),
+        F.lit(reason).alias("reason"),
         F.col("body_sha256").alias("sha256"),
         F.lit(None).cast("string").alias("excerpt"),
     )
@@ -156,7 +184,7 @@ def _rejected_claims(claims: DataFrame, reason: str, rejected: DataFrame | None)
     return REJECTED_RECORDS.conform(unknown)
 
 
-def _matching(wide: DataFrame, chosen: DataFrame, *, how: str) -> DataFrame:
+def matching(wide: DataFrame, chosen: DataFrame, *, how: str) -> DataFrame:
     """Keep (left_semi) or drop (left_anti) the chosen records of a wide frame without shuffling it."""
     block = F.shiftright("record_index", _BLOCK_BITS)
     lists = chosen.groupBy(

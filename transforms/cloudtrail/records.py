@@ -110,21 +110,15 @@ def _row(record: Record, body: bytes, path_account_id: str | None, place_of: Cal
     shared_id = get("sharedEventID") or None
 
     identity_type, principal_id = who("type") or None, who("principalId") or None
-    role_id = session_name = None
-    if identity_type == "AssumedRole" and principal_id is not None and ":" in principal_id:
-        role_id, _, session_name = principal_id.rpartition(":")
+    role_session_id, session_name, role_id = role_session(identity_type, principal_id)
 
     response = get("responseElements")
     error_code, error_message = get("errorCode") or None, get("errorMessage") or None
-    outcome = outcome_of(error_code)
-    if error_code is None and (error_message or (type(response) is dict and response.get(name) == "Failure")):
-        outcome = "failed"  # a sign-in that fails has no error code
-
     created_at = instant(attributes.get("creationDate"))
     user_agent = get("userAgent") or None
     return (
         event_id,
-        shared_id or event_id if category == "Management" else event_id,
+        action_id(event_id, shared_id, category),
         shared_id,
         event_at,
         event_at // DAY,
@@ -135,7 +129,7 @@ def _row(record: Record, body: bytes, path_account_id: str | None, place_of: Cal
         get("eventType") or None,
         category,
         _TRUTHS.get(get("readOnly")),
-        outcome,
+        call_outcome(error_code, error_message, response, name),
         error_code,
         error_message,
         user_agent,
@@ -146,9 +140,9 @@ def _row(record: Record, body: bytes, path_account_id: str | None, place_of: Cal
         who("arn") or None,
         who("accountId") or None,
         who("accessKeyId") or None,
-        principal_id if session_name is not None else None,
-        session_name or None,
-        role_id or None,
+        role_session_id,
+        session_name,
+        role_id,
         _role_arn(context.get("sessionIssuer") or _NOTHING),
         None if created_at is None else created_at - created_at % SECOND,
         _TRUTHS.get(attributes.get("mfaAuthenticated")),
@@ -174,6 +168,29 @@ def _row(record: Record, body: bytes, path_account_id: str | None, place_of: Cal
         digest,
         *place_of(get("sourceIPAddress")),
     )
+
+
+def action_id(event_id: Any, shared_id: Any, category: Any) -> Any:
+    """Return what the copies of a management event in several accounts share."""
+    return shared_id or event_id if category == "Management" else event_id
+
+
+def role_session(identity_type: Any, principal_id: Any) -> tuple[str | None, str | None, str | None]:
+    """Return a role session's id, its name and the role's id; of any other identity there is none."""
+    if identity_type != "AssumedRole" or principal_id is None or ":" not in principal_id:
+        return _NO_ROLE_SESSION
+    role_id, _, session_name = principal_id.rpartition(":")
+    return principal_id, session_name or None, role_id or None
+
+
+def call_outcome(error_code: Any, error_message: Any, response: Any, event_name: Any) -> str:
+    """Return how the call ended; a sign-in that fails has no error code."""
+    if error_code is None and (error_message or (type(response) is dict and response.get(event_name) == "Failure")):
+        return "failed"
+    return outcome_of(error_code)
+
+
+_NO_ROLE_SESSION = (None, None, None)
 
 
 def _why_no_event(record: Record) -> str:
