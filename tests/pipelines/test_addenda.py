@@ -58,18 +58,20 @@ def assume_role(event_id: str, **fields: Any) -> dict[str, Any]:
         "accountId": ACCOUNT,
         "accessKeyId": "AKIAALICE",
     }
-    asked = {"roleArn": ROLE, "roleSessionName": "sara"}
+    asked = {"roleArn": ROLE}  # without the name, only the response leads from the call to its session
     return record(
         event_id, "10:00:00", "sts.amazonaws.com", "AssumeRole", userIdentity=alice, requestParameters=asked, **fields
     )
 
 
 def use_of_the_key() -> dict[str, Any]:
-    """Return a call whose record does not say when its credentials were made: only the key leads to where they came from."""
-    issuer = {"type": "Role", "arn": ROLE, "principalId": "AROAADMIN", "accountId": ACCOUNT}
+    context = {
+        "sessionIssuer": {"type": "Role", "arn": ROLE, "principalId": "AROAADMIN", "accountId": ACCOUNT},
+        "attributes": {"creationDate": "2026-03-01T10:00:00Z", "mfaAuthenticated": "false"},
+    }
     sara = {
         "type": "AssumedRole", "principalId": "AROAADMIN:sara", "arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/admin/sara",
-        "accountId": ACCOUNT, "accessKeyId": "ASIASARA", "sessionContext": {"sessionIssuer": issuer},
+        "accountId": ACCOUNT, "accessKeyId": "ASIASARA", "sessionContext": context,
     }  # fmt: skip
     return record("use", "10:05:00", "ec2.amazonaws.com", "DescribeInstances", userIdentity=sara)
 

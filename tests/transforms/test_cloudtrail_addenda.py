@@ -134,6 +134,18 @@ def test_corrected_event__without_its_original_is_the_first_addendum_with_the_ot
     assert (both["user_agent"], both["region"], both["addendum_event_id"]) == ("other", "one", "a-2")
 
 
+def test_corrected_event__a_late_event_stands_for_its_original_though_a_correction_is_earlier() -> None:
+    fix = addendum("e", "a-1", "userAgent", userAgent="fixed", awsRegion="fix")
+    late = addendum(
+        "e", "a-2", reason="DELIVERY_DELAY", userAgent="late", awsRegion="late", eventTime="2023-07-10T11:55:23Z"
+    )
+    found = event(fix, late)
+    assert (found["user_agent"], found["region"], found["addendum_event_id"]) == ("fixed", "late", "a-1")
+    original = record("e", awsRegion="original")
+    assert changes(original, late) == {}
+    assert event(original, fix, late)["region"] == "original"
+
+
 # -- what an addendum names ----------------------------------------------------------------------------------------------
 
 
@@ -256,7 +268,10 @@ def names_in(fix: Record) -> list[str]:
 
 def merged_event(records: list[Record]) -> Row:
     """Say it slowly: one record is made of all of them, and read."""
-    first, *later = sorted(records, key=lambda each: ("addendum" in each, each["eventTime"], each["eventID"]))
+    ranks = {None: 0, "DELIVERY_DELAY": 1, "SERVICE_OUTAGE": 1, "UPDATED_DATA": 2}
+    first, *later = sorted(
+        records, key=lambda each: (ranks[each.get("addendum", {}).get("reason")], each["eventTime"], each["eventID"])
+    )
     merged, last = deepcopy(first), first
     for fix in later:
         for name in names_in(fix):

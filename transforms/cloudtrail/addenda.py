@@ -2,11 +2,12 @@
 
 The event is a function of its records, whatever batches they came in:
 
-1. The original comes first, then the addenda by their eventTime and, within a second, by their event id: the order of a text that
-   says nothing of which is right, but the same one for everybody. While the original is missing the first addendum stands for it.
-2. Each addendum with reason UPDATED_DATA replaces the columns that its `updatedFields` feed, by its own values, a null included. The last
-   one that replaced any is named in `addendum_event_id`, and its addendum field stands in `addendum`. All else is the first record's.
-3. A DELIVERY_DELAY or SERVICE_OUTAGE addendum is a late event and replaces nothing: if the original is there after all, that one stands.
+1. The original comes first, then late events (DELIVERY_DELAY, SERVICE_OUTAGE), then corrections (UPDATED_DATA); within these the earlier
+   eventTime, then the smaller event id. An id says nothing of which is right, but it is the same order for everybody.
+2. The first of them stands. Each correction replaces the columns that its `updatedFields` feed, by its own values, a null included. The
+   last one that replaced any is named in `addendum_event_id`, and its addendum field stands in `addendum`.
+3. So a late event stands for a missing original, as does the first correction if there is no late event either; when the original comes,
+   that one stands.
 4. What an event is known by is never replaced: event id, account, and the time, since its day is part of the key. An addendum
    whose own time lies on another day finds no original there, and stands by itself (the limit of copies).
 
@@ -160,9 +161,9 @@ def corrected_event(records: Sequence[Row]) -> dict[str, Any]:
     return event
 
 
-def _order(record: Row) -> tuple[bool, Any, str]:
-    corrects = record["addendum_event_id"]
-    return corrects is not None, record["event_at"], corrects or ""
+def _order(record: Row) -> tuple[bool, bool, Any, str]:
+    addendum_id = record["addendum_event_id"]
+    return addendum_id is not None, _is_correction(_object(record["addendum"])), record["event_at"], addendum_id or ""
 
 
 @lru_cache(maxsize=1024)
@@ -175,7 +176,7 @@ def fed_columns(addendum: str | None) -> frozenset[str]:
             neither, and names that feed no column, replace nothing.
     """
     told = _object(addendum)
-    if told.get("reason") != "UPDATED_DATA":
+    if not _is_correction(told):
         return frozenset()
     named = told.get("updatedFields")
     texts = named if isinstance(named, list) else [named]
@@ -183,6 +184,10 @@ def fed_columns(addendum: str | None) -> frozenset[str]:
     return frozenset(
         column for part, columns in FEEDS.items() if any(_overlap(part, name) for name in names) for column in columns
     )
+
+
+def _is_correction(addendum: Mapping[str, Any]) -> bool:
+    return addendum.get("reason") == "UPDATED_DATA"
 
 
 def _overlap(part: str, name: str) -> bool:
