@@ -68,6 +68,8 @@ FEEDS: Mapping[str, tuple[str, ...]] = {
     "userIdentity.inScopeOf": ("in_scope_of",),
     "userIdentity.sessionContext.inScopeOf": ("in_scope_of",),
     "userIdentity.sessionContext.sessionIssuer": ("role_arn",),
+    "userIdentity.assumedRoot": ("assumed_root",),
+    "userIdentity.sessionContext.assumedRoot": ("assumed_root",),
     "userIdentity.sessionContext.sourceIdentity": ("source_identity",),
     "userIdentity.sessionContext.signInSessionArn": ("sign_in_session_arn",),
     "userIdentity.sessionContext.ec2RoleDelivery": ("ec2_role_delivery",),
