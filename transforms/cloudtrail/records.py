@@ -159,7 +159,7 @@ def _row(record: Record, body: bytes, path_account_id: str | None, place_of: Cal
         _json(who("inScopeOf") or context.get("inScopeOf")),
         context.get("ec2RoleDelivery") or None,
         _TRUTHS.get(get("sessionCredentialFromConsole")),
-        _TRUTHS.get(context.get("assumedRoot") or who("assumedRoot")),
+        _TRUTHS.get(context.get("assumedRoot")) or _TRUTHS.get(who("assumedRoot")),
         _json(get("serviceEventDetails")),
         _json(get("resources")),
         get("requestID") or None,
