@@ -115,8 +115,8 @@ _HASHES = ("content_sha256", "body_sha256")
 def digest_row(record: Any, uri: str) -> dict[str, Any]:
     """Return what a digest says; times are microseconds of UTC, the date is in days.
 
-    What it says is taken for possible, not for true: a digest covers an hour, so at most a day, and it was written when that was
-    over, so it ends before the end of the day after the one in its path. No clock is asked.
+    What it says must be possible: a digest covers an hour, so at most a day, and lies below the day on which that ended, give or
+    take one. No clock is asked.
 
     Raises:
         UnreadableError: it is no digest, or an impossible one; the message says why.
@@ -132,8 +132,8 @@ def digest_row(record: Any, uri: str) -> dict[str, Any]:
         raise UnreadableError("digestEndTime is before digestStartTime")
     if ended_at - started_at > DAY:
         raise UnreadableError("the digest covers more than a day")
-    if ended_at >= (_day(*map(int, day)) + 2) * DAY:
-        raise UnreadableError("digestEndTime is after the day in its path")
+    if abs(ended_at // DAY - _day(*map(int, day))) > 1:
+        raise UnreadableError("digestEndTime is not on the day in its path")
     log_files = record.get("logFiles")
     if not isinstance(log_files, list):
         raise UnreadableError("no list of logFiles")

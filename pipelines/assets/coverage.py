@@ -67,15 +67,14 @@ def _earliest(digests: DataFrame) -> date | None:
 
 
 def _first_day(counted: list[date], digest: date | None, seen: int | None) -> date | None:
-    """Return the first day whose rows may change: the one before what is new; and before the end of the logs as it was.
+    """Return the first day whose rows may change; none if nothing is new: the one before what is, and before where the logs ended.
 
     What was silent for the last hour of a day only is a gap once the next hour is known to be silent too. A digest tells of the one
     before it, which may be a day longer.
     """
-    changed = [day - timedelta(days=1) for day in counted[:1]]
-    changed += [] if digest is None else [digest - timedelta(days=2)]
-    changed += [] if seen is None else [date(1970, 1, 1) + timedelta(days=seen // _DAY - 1)]
-    return min(changed) if counted or digest or seen is not None else None
+    new = [day - timedelta(days=1) for day in counted[:1]] + ([digest - timedelta(days=2)] if digest else [])
+    ended = [] if seen is None else [date(1970, 1, 1) + timedelta(days=seen // _DAY - 1)]
+    return min(new + ended) if new else None
 
 
 def _digests(night: Night, first: date) -> tuple[DataFrame, date]:

@@ -109,8 +109,9 @@ def history(chance: random.Random) -> oracle.Records:
         account = f"{number + 1:012}"
         for region in (HOME, OTHER):
             events += _calls(chance, account, region)
-            digests += _digests(chance, account, region, "main", is_of_organisation=number < 2)
             if chance.random() < 0.5:
+                digests += _digests(chance, account, region, "main", is_of_organisation=number < 3)
+            if chance.random() < 0.3:
                 digests += _digests(chance, account, region, "second")
         events += _changes(chance, account)
     events = list({(each["recipient_account_id"], each["event_id"]): each for each in events}.values())
@@ -134,10 +135,10 @@ def _calls(chance: random.Random, account: str, region: str) -> list[Row]:
                   event_category=chance.choice(["Management", "Management", "Data"]))
             for _ in range(chance.randrange(30))
         ]  # fmt: skip
-    out: set[int] = set(chance.sample(range(hours), chance.randrange(40)))
-    for _ in range(4):
+    out: set[int] = set(chance.sample(range(hours), chance.randrange(30)))
+    for _ in range(3):
         start = chance.randrange(hours)
-        out |= set(range(start, start + chance.choice([2, 3, 20, 60])))
+        out |= set(range(start, start + chance.choice([2, 3, 5, 60])))
     return hourly(FIRST, hours, account, region, out)
 
 
@@ -155,7 +156,7 @@ def _changes(chance: random.Random, account: str) -> list[Row]:
         call(_time(chance), account, name, chance.choice([HOME, HOME, OTHER]), chance.choice(["main", "second"]),
              outcome=chance.choice(["success"] * 5 + ["denied"]),
              selects=chance.choice(["nothing", "reads", "writes", "all"]) if name == "PutEventSelectors" else None)
-        for name in chance.choices(names, k=chance.randrange(6))
+        for name in chance.choices(names, k=chance.randrange(9))
     ]  # fmt: skip
 
 

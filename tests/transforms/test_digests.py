@@ -44,6 +44,7 @@ def digest(**fields: Any) -> dict[str, Any]:
 
 
 LATER = {"digestStartTime": "2015-08-18T23:30:00Z", "digestEndTime": "2015-08-19T00:00:00Z"}
+EARLIER = {"digestStartTime": "2015-08-15T23:30:00Z", "digestEndTime": "2015-08-15T23:59:59Z"}
 MUCH_LATER = {"digestStartTime": "9998-08-18T23:30:00Z", "digestEndTime": "9998-08-19T00:00:00Z"}
 
 
@@ -118,8 +119,9 @@ def test_row__the_trail_of_a_renamed_object_is_the_one_in_the_document() -> None
         ({"digestEndTime": "yesterday"}, "digestEndTime is not a time"),
         ({"digestEndTime": "2015-08-17T14:01:30Z"}, "digestEndTime is before digestStartTime"),
         ({"digestStartTime": "2015-08-16T15:01:30Z"}, "the digest covers more than a day"),
-        (LATER, "digestEndTime is after the day in its path"),
-        (MUCH_LATER, "digestEndTime is after the day in its path"),
+        (LATER, "digestEndTime is not on the day in its path"),
+        (MUCH_LATER, "digestEndTime is not on the day in its path"),
+        (EARLIER, "digestEndTime is not on the day in its path"),
         ({"logFiles": None}, "no list of logFiles"),
         ({"logFiles": {"a": 1}}, "no list of logFiles"),
         ({"previousDigestHashValue": 7}, "previousDigestHashValue is not a text"),

@@ -58,7 +58,7 @@ def silent_hours(
         }
     ).where(F.col("hour") >= F.lit(first - DAY_HOURS))
     lasting = runs.join(F.broadcast(ends), on="account_id", how="left").withColumn(
-        "last", F.coalesce("next", "end") - F.lit(1)
+        "last", F.when(F.col("end").isNotNull(), F.least("next", "end")) - F.lit(1)
     )
     is_long = F.col("last") - F.col("start") + F.lit(1) >= F.lit(_SHORTEST)
     is_busy = F.col("busy") * F.lit(_SHARE[1]) >= F.lit(_LOOK_BACK * _SHARE[0])

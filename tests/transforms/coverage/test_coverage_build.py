@@ -246,6 +246,11 @@ EXAMPLES = [
         [*BUSY, event(f"{NEXT} 00:10", A, OTHER)],
         {(DAY, HOME): list(range(24)), (NEXT, HOME): list(range(6))},
     ),
+    Example(
+        "an event that says it is yet to come ends nothing",
+        [*BUSY, event("9998-01-01 00:00", A), event("9998-01-01 01:00", A)],
+        on(0, 23),
+    ),
     Example("or to the last day of which anything of the account was read", BUSY, on(0, 23)),
     Example(
         "two hours with a digest between are none",
@@ -310,7 +315,7 @@ def lake(spark: SparkSession) -> list[Row]:
 
 
 @pytest.mark.parametrize(
-    ("number", "example"), enumerate(EXAMPLES), ids=lambda it: it.says if isinstance(it, Example) else ""
+    ("number", "example"), list(enumerate(EXAMPLES)), ids=lambda it: it.says if isinstance(it, Example) else ""
 )
 def test_build_log_coverage__by_example(lake: list[Row], number: int, example: Example) -> None:
     def gaps_of(account: str) -> Gaps:
