@@ -14,6 +14,7 @@ from expectations.contract import Column, Table
 from expectations.tables import (
     API_CALL_VOLUME_HOURLY,
     CHAIN_EDGES,
+    CLOUDTRAIL_ADDENDA,
     CLOUDTRAIL_EVENTS,
     CREDENTIAL_ISSUANCES,
     CREDENTIAL_SESSIONS,
@@ -122,6 +123,8 @@ _DEFAULTS: dict[str, Row] = {
         "entity": ROLE_SESSION, "value": "ec2.amazonaws.com:RunInstances",
     },
 }  # fmt: skip
+
+_DEFAULTS[CLOUDTRAIL_ADDENDA.name] = _DEFAULTS[CLOUDTRAIL_EVENTS.name]
 
 # What follows from another column unless it is given: the column, from which, and how. In this order.
 _FOLLOWS: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (

@@ -104,6 +104,6 @@ LOG_COVERAGE = Table(
     rules={
         "hours_with_events_are_of_a_day": "array_min(event_hours) >= 0 AND array_max(event_hours) <= 23",
         "gaps_are_hours_of_a_day": "array_min(gap_hours) >= 0 AND array_max(gap_hours) <= 23",
-        "what_stopped_it_is_named": "(stopped_by IS NULL) = (size(stopped_hours) = 0)",
+        "what_stopped_it_is_named": "(stopped_by IS NULL) = (cardinality(stopped_hours) = 0)",
     },
 )

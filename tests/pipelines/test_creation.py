@@ -6,11 +6,14 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
+from deltalake import DeltaTable, write_deltalake
 
 from expectations.contract import Table
 from expectations.tables import CLOUDTRAIL_EVENTS, TABLES
 from pipelines.creation import create_in_folder, creating_sql
+from tests.builders import row
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -29,6 +32,15 @@ def test_both_ways_make_the_same_table(table: Table, spark: SparkSession, tmp_pa
     of_spark, of_delta_rs = (_begun(tmp_path / name) for name in ("spark", "delta-rs"))
     assert of_delta_rs == of_spark
     assert len(of_spark["schema"]["fields"]) == len(table.columns)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_delta_rs_understands_every_rule(table: Table, tmp_path: Path) -> None:
+    """It writes few rows of any table, and refuses those for which it cannot even read a constraint."""
+    create_in_folder(table, str(tmp_path))
+    schema = pa.schema(DeltaTable(tmp_path).schema().to_arrow())
+    write_deltalake(tmp_path, pa.Table.from_pylist([row(table)], schema=schema), mode="append")
+    assert DeltaTable(tmp_path).count() == 1
 
 
 def test_a_table_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
