@@ -123,7 +123,10 @@ def _by_day(*, stopped: DataFrame, unlinked: DataFrame, silent: DataFrame) -> Da
         .agg(
             F.array_sort(F.collect_set("in_day")).alias("gap_hours"),
             *[F.array_sort(F.collect_set(gap)).alias(name) for name, gap in gaps.items()],
-            F.min(F.struct("stop.event_at", "stop.event_id"))["event_id"].alias("stopped_by"),
+            # Null is less than any time: hours with another reason must not hide what stopped the rest of the day.
+            F.min(F.when(F.col("stop").isNotNull(), F.struct("stop.event_at", "stop.event_id")))["event_id"].alias(
+                "stopped_by"
+            ),
             F.array_sort(F.collect_set(F.when(F.col("in_day") == F.lit(last), F.col("stop")))).alias("open_stops"),
         )
     )
