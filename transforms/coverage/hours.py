@@ -116,7 +116,7 @@ def newest_second() -> Column:
     An object was published when its events were over, so no event of it is later than its day, whatever it says. A digest reaches
     to its end, and findings do not count: they may be read before the logs.
     """
-    is_log = F.col("source").isin(*LOGS) & (F.col("status") != F.lit("skipped"))
+    is_log = F.col("source").isin(*LOGS) & (F.col("status") != F.lit("skipped")) & F.col("max_event_at").isNotNull()
     is_digest = (F.col("source") != F.lit(LOGS[0])).cast("int")
     reaches_to = F.unix_seconds("max_event_at") - is_digest
     end_of_day = first_hour(F.date_add("publish_date", 1)) * F.lit(3600) - F.lit(1)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _STOP = (*PLACE, "stop")
 _DIGESTS_BEFORE = "INTERVAL 2 DAYS"
 _LAST_DIGEST = "INTERVAL 1 HOUR"
+_ORGANIZATION = "^AWSLogs/(o-[^/]+)/"
 
 
 class Evidence(NamedTuple):
@@ -72,29 +73,40 @@ def stopped_hours(open_stops: DataFrame, evidence: Evidence, first: int, last: i
 
 
 def _where(stops: DataFrame, evidence: Evidence) -> DataFrame:
-    """Return where each stop holds: PLACE, stop. Its home; and where its digests were, else where its account had events."""
-    at, stop = F.col("stop.event_at"), F.broadcast(stops)
-    is_of_trail = (
-        (F.col("trail_name") == F.col("stop.trail_name"))
-        & (F.col("home_region") == F.col("stop.region"))
-        & F.col("digest_ended_at").between(at - F.expr(_DIGESTS_BEFORE), at)
-        & ((F.col("account_id") == F.col("stop.account_id")) | F.col("object_key").startswith("AWSLogs/o-"))
-    )
+    """Return where each stop holds: PLACE, stop. Its home; and where its trail's digests were, else where its account had events."""
+    at = F.to_date("stop.event_at")
     is_of_account = (
         (F.col("account_id") == F.col("stop.account_id"))
-        & F.col("coverage_date").between(F.date_sub(F.to_date(at), LOOK_BACK_DAYS), F.to_date(at))
+        & F.col("coverage_date").between(F.date_sub(at, LOOK_BACK_DAYS), at)
         & (F.size("event_hours") > F.lit(0))
         & F.col("region").isNotNull()
     )
     home = stops.select("stop.account_id", "stop.region", "stop", F.lit("home").alias("known_by"))
-    digests = evidence.digests.join(stop, on=is_of_trail, how="inner").select(
-        *_STOP, F.lit("digests").alias("known_by")
-    )
-    events = evidence.facts.join(stop, on=is_of_account, how="inner").select(*_STOP, F.lit("events").alias("known_by"))
-    places = home.unionByName(digests).unionByName(events)
+    digests = _where_digests_were(stops, evidence.digests).withColumn("known_by", F.lit("digests"))
+    events = evidence.facts.join(F.broadcast(stops), on=is_of_account, how="inner")
+    places = home.unionByName(digests).unionByName(events.select(*_STOP, F.lit("events").alias("known_by")))
     has_digests = F.max(F.col("known_by") == F.lit("digests")).over(Window.partitionBy("stop"))
     is_there = (F.col("known_by") != F.lit("events")) | ~F.col("has_digests")
     return places.withColumn("has_digests", has_digests).where(is_there).select(*_STOP).distinct()
+
+
+def _where_digests_were(stops: DataFrame, digests: DataFrame) -> DataFrame:
+    """Return where the digests of each stop's trail were: PLACE, stop. Those in its account, and of the organisation that they name."""
+    at = F.col("stop.event_at")
+    is_of_trail = (
+        (F.col("trail_name") == F.col("stop.trail_name"))
+        & (F.col("home_region") == F.col("stop.region"))
+        & F.col("digest_ended_at").between(at - F.expr(_DIGESTS_BEFORE), at)
+    )
+    found = digests.join(F.broadcast(stops), on=is_of_trail, how="inner").withColumns(
+        {
+            "organization": F.regexp_extract("object_key", _ORGANIZATION, 1),
+            "is_own": F.col("account_id") == F.col("stop.account_id"),
+        }
+    )
+    owns = F.max("is_own").over(Window.partitionBy("stop", "organization"))
+    is_its = F.col("is_own") | ((F.col("organization") != F.lit("")) & F.col("owns"))
+    return found.withColumn("owns", owns).where(is_its).select(*_STOP).distinct()
 
 
 def _first_events(stopped: DataFrame, facts: DataFrame) -> DataFrame:

@@ -146,15 +146,20 @@ def stopped(place: Place, placed: Placed, newest: int | None) -> Iterable[tuple[
 
 def scope(stop: Stop, placed: Placed) -> set[Place]:
     home = {(stop.account_id, stop.region)}
-    by_digests = {
-        place
-        for place, digests in placed.digests.items()
+    of_trail = [
+        digest
+        for digests in placed.digests.values()
         for digest in digests
-        if digest["trail_name"] == stop.trail
-        and stop.trail is not None
-        and digest["home_region"] == stop.region
+        if stop.trail is not None
+        and (digest["trail_name"], digest["home_region"]) == (stop.trail, stop.region)
         and stop.at - 2 * 86_400 <= second(digest["digest_ended_at"]) <= stop.at
-        and (place[0] == stop.account_id or digest["object_key"].startswith("AWSLogs/o-"))
+    ]
+    own = [digest for digest in of_trail if digest["account_id"] == stop.account_id]
+    organizations = {digest["object_key"].split("/")[1] for digest in own} - {stop.account_id}
+    by_digests = {
+        (digest["account_id"], digest["region"])
+        for digest in of_trail
+        if digest in own or digest["object_key"].split("/")[1] in organizations
     }
     if by_digests:
         return home | by_digests
