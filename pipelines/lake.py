@@ -263,6 +263,8 @@ class Lake:
         writer = writer.option("replaceWhere", days_condition(_partition(table), days))
         writer.option("userMetadata", consumed.as_json()).save(self.path(table))
         self._states[table.name] = (version + 1, consumed)
+        if row_count == 0:
+            self._states.pop(table.name)  # no rows in place of none make no commit: what is there says which it was
         return None
 
     def append_batches(

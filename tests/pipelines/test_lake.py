@@ -50,6 +50,13 @@ def test_replace_days__puts_rows_in_place_of_whole_partitions_and_says_what_it_c
     assert lake.consumed(VISITS) == Consumed({"logs": 2}, {"clock": "x"})
 
 
+def test_replace_days__of_no_rows_by_none_is_no_commit_and_the_version_stays_that_of_the_log(lake: Lake) -> None:
+    lake.append(VISITS, visits(lake, ("ann", MAY[0], 1)), Consumed())
+    lake.replace_days(VISITS, visits(lake), [MAY[2]], Consumed({"logs": 3}), row_count=0)
+    assert lake.version(VISITS) == Lake(lake.uri, lambda: lake.spark).version(VISITS)
+    assert lake.changes(VISITS, lake.version(VISITS), "visitor").count() == 0
+
+
 def test_merge__replaces_adds_and_forgets_in_one_commit(lake: Lake) -> None:
     lake.append(VISITS, visits(lake, ("ann", MAY[0], 1), ("bob", MAY[0], 1), ("cid", MAY[0], 1)), Consumed())
     before = lake.version(VISITS)
