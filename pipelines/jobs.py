@@ -2,7 +2,7 @@
 
 # No `from __future__ import annotations`: Dagster reads the annotation of `context` itself.
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
@@ -43,7 +43,7 @@ def findings_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg
     folder = load_settings().findings
     if folder is None:
         return dg.SkipReason("ROLESCOPE_FINDINGS is not set: there is no folder to look for findings in")
-    today = datetime.now(UTC).date()
+    today = this_day()
     try:
         listed = list_objects(folder, GUARDDUTY, today - timedelta(days=1), today)
     except SourceError as error:
@@ -60,3 +60,8 @@ def findings_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg
         tags={ACCOUNTS_TAG: accounts},
     )
     return dg.SensorResult(run_requests=[request], cursor=cursor)
+
+
+def this_day() -> date:
+    """Return the publish day that is under way (UTC)."""
+    return datetime.now(UTC).date()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import importlib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,13 @@ import dagster as dg
 import pytest
 
 from expectations.tables import TABLES
-from pipelines import definitions
+from pipelines import definitions, jobs
 from pipelines.jobs import findings_sensor, nightly_schedule
 from pipelines.night import ACCOUNTS_TAG
 from pipelines.settings import SettingError
 
 pytestmark = pytest.mark.filterwarnings("default")
-TODAY = datetime.now(UTC).date()
+TODAY = date(2026, 5, 3)
 
 
 def export(folder: Path, account: str, name: str, days_ago: int = 0) -> None:
@@ -38,6 +38,7 @@ def test_findings_sensor__asks_for_the_accounts_of_new_findings_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ROLESCOPE_FINDINGS", str(tmp_path))
+    monkeypatch.setattr(jobs, "this_day", lambda: TODAY)
     export(tmp_path, "111111111111", "first")
     export(tmp_path, "333333333333", "old", days_ago=9)
     result = sensed()
