@@ -62,7 +62,10 @@ def credential_sessions(night: Night) -> Made | None:
     of_bound_days = F.coalesce(F.col("started_date").isin([d for d in bound_days if d]), F.lit(None in bound_days))
     known = as_bound(lake.read_days(CREDENTIAL_SESSIONS, other_days))
     alone, _ = settle(bound.where(of_bound_days).unionByName(known), "false")
-    asked = with_neighbours(alone, _neighbours(night, alone, [*bound_days, *other_days]))
+    around = _days_around_asking(alone)
+    asked = with_neighbours(
+        alone, _neighbours(night, around, [*bound_days, *other_days]), lake.read_days(SESSION_USAGE, around)
+    )
     sessions, _ = settle(with_unbound_reason(asked, windows, clock), "false")
     rooted = root_sessions(sessions, _parents_elsewhere(night, sessions, [*bound_days, *other_days]), settle)
     facts = {"clock": clock.isoformat() if clock else None, "windows": _fingerprint(windows)}
@@ -120,13 +123,14 @@ def _other_days(
 def _asking(night: Night, touched: DataFrame, bound_days: list[date | None]) -> DataFrame:
     """Start days of sessions that asked others for their assumer, and might get another answer from those of these days."""
     lake = night.lake
-    days = sorted(day for day in bound_days if day)
+    used = lake.touched(SESSION_USAGE, night.since(CREDENTIAL_SESSIONS, SESSION_USAGE))
+    # A user's own calls belong to no session, and say who asked for one all the same.
+    days = sorted({day for day in (*bound_days, *days_in(used.select("event_date"))) if day})
     if not days:
         return touched.select("started_date").limit(0)
     near = lake.read(CREDENTIAL_SESSIONS).where(
         F.col("started_date").between(F.lit(days[0] - timedelta(days=1)), F.lit(days[-1] + timedelta(days=1)))
     )
-    used = lake.touched(SESSION_USAGE, night.since(CREDENTIAL_SESSIONS, SESSION_USAGE))
     issued = lake.touched(CREDENTIAL_ISSUANCES, night.since(CREDENTIAL_SESSIONS, CREDENTIAL_ISSUANCES))
     callers = (
         used.select("principal_id")
@@ -140,11 +144,16 @@ def _asking(night: Night, touched: DataFrame, bound_days: list[date | None]) -> 
     return by_caller.select("started_date").unionByName(by_sign_in.select("started_date"))
 
 
-def _neighbours(night: Night, sessions: DataFrame, days: list[date | None]) -> DataFrame:
-    """Sessions of the days around those that ask for their neighbours, which are not made anew with them."""
+def _days_around_asking(sessions: DataFrame) -> list[date | None]:
+    """The days around the starts of sessions that ask others for their assumer."""
     asking = sessions.where("external_caller_id IS NOT NULL OR sign_in_session_arn IS NOT NULL")
     around = asking.select(F.explode(F.array(*[F.date_add("started_date", offset) for offset in (-1, 0, 1)])))
-    others = [day for day in days_in(around) if day and day not in days]
+    return [day for day in days_in(around) if day]
+
+
+def _neighbours(night: Night, around: list[date | None], days: list[date | None]) -> DataFrame:
+    """Sessions of the days around those that ask for their neighbours, which are not made anew with them."""
+    others = [day for day in around if day not in days]
     return night.lake.read_days(CREDENTIAL_SESSIONS, others).select(*NEIGHBOUR_COLUMNS)
 
 

@@ -126,7 +126,7 @@ def lake_of(log: Log) -> Lake:
     uses = uses_of(calls)
     settle_homes(issued, uses)
     made = [issuance for issuance in issued if issuance.home[0] is not None]
-    return Lake(log, *sessions_of(made, uses), made, issuances_of(calls, LINKS))
+    return Lake(log, *sessions_of(made, uses), made, issuances_of(calls, LINKS), uses)
 
 
 def credential_sessions(log: Log) -> dict[str, dict[str, Any]]:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from tests.oracles.issuances import Issuance
+from tests.oracles.issuances import Issuance, name_of_person
 from tests.oracles.lake import Binding, Lake, Link, Method, is_younger
-from tests.oracles.records import Principal
+from tests.oracles.records import PERSONS, Principal
 from tests.oracles.sessions import NEAR, SKEW, Session, is_in_life
 
 LIFE_OF_CALLER = timedelta(hours=12)  # of a role session whose expiry nobody told, when it is looked for as a caller
@@ -150,6 +150,22 @@ def _follow_owners_copy(lake: Lake, session: Session, binding: Binding, link: Li
             )
             for each in live
         }
+    elif ":" not in caller_id and session.started_at is not None:
+        binding.link = link._replace(assumer=_known_user(lake, link.assumer, session.started_at))
+
+
+def _known_user(lake: Lake, caller: Principal, at: datetime) -> Principal:
+    """Return the user whose calls of the days around, in the caller's account, have the unique id; the last name counts."""
+    said = [
+        (use.at.date(), use.type or "", use.arn)
+        for use in lake.uses
+        if use.type in PERSONS and use.arn and (use.principal_id, use.account_id) == (caller.id, caller.account_id)
+        and abs(use.at.date() - at.date()) <= timedelta(days=1)
+    ]  # fmt: skip
+    if not said:
+        return caller
+    _, type_, arn = max(said)
+    return Principal(type_, arn, name_of_person(type_, arn), caller.account_id)
 
 
 def _end_of(lake: Lake, session: Session, started_at: datetime) -> datetime:

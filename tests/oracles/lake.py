@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tests.oracles.issuances import OWN_SESSION, Issuance
-from tests.oracles.records import Log, Principal
+from tests.oracles.records import Call, Log, Principal
 from tests.oracles.sessions import Session
 
 
@@ -42,6 +42,7 @@ class Lake:
     made_with: dict[str, str]
     issued: list[Issuance]
     fetched: list[Issuance]
+    uses: list[Call]
 
     def issuances_for(self, session: Session) -> list[Issuance]:
         """Return those that can have made the session: of its home, and its own if its key tells it from its twins.

@@ -114,13 +114,13 @@ def log_of(cases: Mapping[str, Case]) -> list[Row]:
 def sessions_of(spark: SparkSession, events: DataFrame) -> list[Row]:
     issuances = build_credential_issuances(events).localCheckpoint()
     usage = with_sessions(count_usage(events), issuances).localCheckpoint()
-    return rooted(spark, bind_sessions(usage, issuances, usage))
+    return rooted(spark, bind_sessions(usage, issuances, usage), events)
 
 
-def rooted(spark: SparkSession, bound: DataFrame) -> list[Row]:
-    """Return the sessions as they get into the table, where no others are known."""
+def rooted(spark: SparkSession, bound: DataFrame, events: DataFrame) -> list[Row]:
+    """Return the sessions as they get into the table, where no others are known but those of these events."""
     none = frame(spark, CREDENTIAL_SESSIONS)
-    asked = with_neighbours(bound.localCheckpoint(), none.select(*NEIGHBOUR_COLUMNS))
+    asked = with_neighbours(bound.localCheckpoint(), none.select(*NEIGHBOUR_COLUMNS), count_usage(events))
     with_reason, _ = settled(with_unbound_reason(asked, windows_of(spark), CLOCK), "false")
     return collected(root_sessions(with_reason, none, settled))
 

@@ -67,7 +67,7 @@ def attributed(spark: SparkSession, organisations: Sequence[Organisation]) -> tu
     usage = with_sessions(count_usage(events), issuances).localCheckpoint()
     none = frame(spark, CREDENTIAL_SESSIONS)
     bound = bind_sessions(usage, issuances, usage).localCheckpoint()
-    asked = with_neighbours(bound, none.select(*NEIGHBOUR_COLUMNS))
+    asked = with_neighbours(bound, none.select(*NEIGHBOUR_COLUMNS), usage)
     with_reason, _ = settled(with_unbound_reason(asked, windows_of(spark, organisations), CLOCK), "false")
     sessions = collected(root_sessions(with_reason, none, settled))
     assumptions = collected(build_role_assumptions(issuances))

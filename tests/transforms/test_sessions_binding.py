@@ -255,7 +255,8 @@ def test_root_sessions__the_order_and_partitions_of_the_log_change_nothing(
 
 
 def test_as_bound__what_is_rooted_anew_stays_what_it_was(spark: SparkSession, found: list[Row]) -> None:
-    assert rooted(spark, as_bound(frame(spark, CREDENTIAL_SESSIONS, *found))) == found
+    events = frame(spark, CLOUDTRAIL_EVENTS, *log_of(CASES))
+    assert rooted(spark, as_bound(frame(spark, CREDENTIAL_SESSIONS, *found)), events) == found
 
 
 def test_root_sessions__keeps_the_rules_of_its_table(spark: SparkSession, found: list[Row]) -> None:

@@ -76,6 +76,9 @@ def owners(principal: str, role: str, key: str, at: str, account: str = ACCOUNT)
                   account=OTHER)  # fmt: skip
 
 
+ROOT_SESSION = {"identity_type": "Root", "principal_id": OTHER, "identity_arn": f"arn:aws:iam::{OTHER}:root",
+                "identity_account_id": OTHER, "recipient_account_id": OTHER, "role_arn": None}  # fmt: skip
+
 IDENTITY_CENTER_CASES = {
     "on whose behalf, one of five calls says": Case("AROA-AWSReservedSSO_Admin_0123456789abcdef:sara", [
         saml("sara", "Admin", "ASIA-SAML"),
@@ -171,6 +174,22 @@ NEIGHBOUR_CASES = {
     "the caller's account is none of ours": Case("AROA-oc4:n", [
         owners("AROA-nobody:n", "oc4", "ASIA-OC4", seconds(60), UNLOGGED),
     ], resolved("ExternalPrincipal:AROA-nobody:n", "OWNER_COPY", root_account_id=UNLOGGED)),
+    "the owner's copy names a user, whose calls of the day before are here": Case("AROA-oc5:n", [
+        call(user("zoe"), "2026-05-01 00:30:00"),
+        owners("AIDA-zoe", "oc5", "ASIA-OC5", seconds(60)),
+    ], resolved(by("zoe"), "OWNER_COPY", assumed_by_name="zoe", is_cross_account=True)),
+    "that user's calls are two days off": Case("AROA-oc6:n", [
+        call(user("yan"), "2026-04-30 23:59:59"),
+        owners("AIDA-yan", "oc6", "ASIA-OC6", seconds(60)),
+    ], resolved("ExternalPrincipal:AIDA-yan", "OWNER_COPY", assumed_by_name=None)),
+    "a user of that id in another account is another": Case("AROA-oc7:n", [
+        call(user("uli"), seconds(5)),
+        owners("AIDA-uli", "oc7", "ASIA-OC7", seconds(60), UNLOGGED),
+    ], resolved("ExternalPrincipal:AIDA-uli", "OWNER_COPY", root_account_id=UNLOGGED)),
+    "the owner's copy names the root user, who was busy": Case("AROA-oc8:n", [
+        call({**ROOT_SESSION, "access_key_id": "AKIAROOT", "session_created_at": None}, seconds(5)),
+        owners(OTHER, "oc8", "ASIA-OC8", seconds(60), OTHER),
+    ], resolved(f"Root:arn:aws:iam::{OTHER}:root", "OWNER_COPY", root_name="root")),
     "a sibling of the same sign-in": Case("AROA-sib:n", [
         assume(user("ann"), "sib", "n", "ASIA-SIB"),
         call({**session("sib", "n", "ASIA-SIB", T), "sign_in_session_arn": SIGN_IN}, seconds(5)),
@@ -191,9 +210,6 @@ NEIGHBOUR_CASES = {
              event_source="signin.amazonaws.com", event_name="CreateOAuth2Token"),
     ], unknown("NO_ISSUANCE", sign_in_session_arn=None), since=seconds(900)),
 }  # fmt: skip
-
-ROOT_SESSION = {"identity_type": "Root", "principal_id": OTHER, "identity_arn": f"arn:aws:iam::{OTHER}:root",
-                "identity_account_id": OTHER, "recipient_account_id": OTHER, "role_arn": None}  # fmt: skip
 
 
 def assume_root(at: str, key: str | None) -> Row:
@@ -281,4 +297,5 @@ def test_with_assumer__one_session_in_a_small_log(found: list[Row], name: str) -
 
 
 def test_as_bound__what_is_looked_at_again_stays_what_it_was(spark: SparkSession, found: list[Row]) -> None:
-    assert rooted(spark, as_bound(frame(spark, CREDENTIAL_SESSIONS, *found))) == found
+    events = frame(spark, CLOUDTRAIL_EVENTS, *log_of(CASES))
+    assert rooted(spark, as_bound(frame(spark, CREDENTIAL_SESSIONS, *found)), events) == found

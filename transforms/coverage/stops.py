@@ -91,7 +91,11 @@ def _where(stops: DataFrame, evidence: Evidence) -> DataFrame:
 
 
 def _where_digests_were(stops: DataFrame, digests: DataFrame) -> DataFrame:
-    """Return where the digests of each stop's trail were: PLACE, stop. Those in its account, and of the organisation that they name."""
+    """Return where the digests of each stop's trail were: PLACE, stop. Those in its account, and of the organisation that they name.
+
+    An account that has digests of a trail of that name outside of an organisation owns that trail, and so none of the
+    organisation's of the same name: names are unique in an account and home region.
+    """
     at = F.col("stop.event_at")
     is_of_trail = (
         (F.col("trail_name") == F.col("stop.trail_name"))
@@ -104,9 +108,13 @@ def _where_digests_were(stops: DataFrame, digests: DataFrame) -> DataFrame:
             "is_own": F.col("account_id") == F.col("stop.account_id"),
         }
     )
+    is_alone = F.col("organization") == F.lit("")
     owns = F.max("is_own").over(Window.partitionBy("stop", "organization"))
-    is_its = F.col("is_own") | ((F.col("organization") != F.lit("")) & F.col("owns"))
-    return found.withColumn("owns", owns).where(is_its).select(*_STOP).distinct()
+    owns_alone = F.max(F.col("is_own") & is_alone).over(Window.partitionBy("stop"))
+    is_its = F.when(F.col("owns_alone"), F.col("is_own") & is_alone).otherwise(
+        F.col("owns") & (F.col("is_own") | ~is_alone)
+    )
+    return found.withColumns({"owns": owns, "owns_alone": owns_alone}).where(is_its).select(*_STOP).distinct()
 
 
 def _first_events(stopped: DataFrame, facts: DataFrame) -> DataFrame:

@@ -259,19 +259,27 @@ def build_notable(accounts: DataFrame, events: DataFrame) -> DataFrame:
 def build_logs(accounts: DataFrame, files: DataFrame) -> DataFrame:
     """Return up to when the logs of each account concerned are here, at most to the horizon, and what could not be read.
 
-    Files are counted from the baseline to the horizon, by the day they were published. An account without a log object has
-    `complete_to_at` null: its own trail is not in the lake.
+    Objects are counted from the baseline to the horizon, by the day they were published; one that was put there again is one,
+    and unreadable if no version of it could be read. An account without a log object has `complete_to_at` null: its own trail
+    is not in the lake.
     """
-    by_day = (
+    objects = (
         files.where(F.col("source") == "cloudtrail")
-        .groupBy("account_id", "publish_date")
+        .groupBy("account_id", "publish_date", "uri")
         .agg(
-            F.max("max_event_at").alias("complete_to_at"),
-            F.min("min_event_at").alias("from_at"),
-            F.count_if(F.col("status") == "ingested").alias("file_count"),
-            F.count_if(F.col("status") == "rejected").alias("rejected_file_count"),
-            F.sum("rejected_count").alias("rejected_count"),
+            F.max("max_event_at").alias("max_event_at"),
+            F.min("min_event_at").alias("min_event_at"),
+            F.max(F.col("status") == "ingested").alias("is_ingested"),
+            F.max(F.col("status") == "rejected").alias("is_rejected"),
+            F.max("rejected_count").alias("rejected_count"),
         )
+    )
+    by_day = objects.groupBy("account_id", "publish_date").agg(
+        F.max("max_event_at").alias("complete_to_at"),
+        F.min("min_event_at").alias("from_at"),
+        F.count_if("is_ingested").alias("file_count"),
+        F.count_if(F.col("is_rejected") & ~F.col("is_ingested")).alias("rejected_file_count"),
+        F.sum("rejected_count").alias("rejected_count"),
     )
     counts = ("file_count", "rejected_file_count", "rejected_count")
     is_near = F.col("publish_date").between(F.to_date(baseline_start()), F.to_date(horizon()))

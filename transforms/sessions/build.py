@@ -15,13 +15,12 @@ from transforms.sessions.binding import bind, unbound_reason
 from transforms.sessions.doubts import doubted, doubts
 from transforms.sessions.evidence import linked_people, with_assumer, with_claims
 from transforms.sessions.identity import with_home
-from transforms.sessions.neighbours import forgotten, with_live_parents, with_siblings
+from transforms.sessions.neighbours import PERSON, forgotten, with_known_users, with_live_parents, with_siblings
 from transforms.usage import TUPLE
 
 LEAST_RESOLVED = 0.80
 OF_THE_LOGS = ("NO_ACCOUNT", "BEFORE_WINDOW", "DATA_EVENT", "GAP", "PENDING", "NO_ISSUANCE", "CLAIM_ONLY")
 EXPIRY_SKEW = "INTERVAL 5 MINUTES"
-_PERSON = ("IAMUser", "Root")
 OF_WHOM = ("on_behalf_of", "sign_in_session_arn", "in_scope_of")  # any of a session's calls says it for all of them
 
 # What a session knows of itself alone: everything but what the closure fills in.
@@ -105,14 +104,15 @@ def root_sessions(bound: DataFrame, rooted: DataFrame, settle: Settle) -> DataFr
     return CREDENTIAL_SESSIONS.conform(finished.select(*CREDENTIAL_SESSIONS.column_names))
 
 
-def with_neighbours(bound: DataFrame, others: DataFrame) -> DataFrame:
+def with_neighbours(bound: DataFrame, others: DataFrame, usage: DataFrame) -> DataFrame:
     """Return bound sessions with what other sessions, and at last their own claims, tell of their assumers.
 
     Args:
         bound: what `bind_sessions` or `as_bound` gives.
         others: NEIGHBOUR_COLUMNS of sessions of the days around that are not among them.
+        usage: USER_COLUMNS of SESSION_USAGE of the days around.
     """
-    return with_claims(with_siblings(with_live_parents(bound, others), others))
+    return with_claims(with_siblings(with_known_users(with_live_parents(bound, others), usage), others))
 
 
 def with_unbound_reason(bound: DataFrame, windows: DataFrame, clock: date | None) -> DataFrame:
@@ -291,7 +291,7 @@ def _named(bound: DataFrame) -> DataFrame:
             "source_identity": F.coalesce("source_identity", "bound_source_identity"),
             "is_ambiguous": F.coalesce("is_ambiguous", F.lit(False)),
             # A user's own session was assumed by nobody else: it is that user, whether its sign-in was seen or not.
-            "is_own": F.col("principal_type").isin(*_PERSON) & ~F.col("is_assumed_root"),
+            "is_own": F.col("principal_type").isin(*PERSON) & ~F.col("is_assumed_root"),
         }
     )
 

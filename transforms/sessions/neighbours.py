@@ -1,7 +1,8 @@
 """What other sessions tell of a session's assumer: the caller's own session, and siblings of one sign-in (SEMANTICS §9).
 
 - OWNER_COPY: of a call from another account only the role owner's copy is here. It names the calling role session, whose
-  credentials at that instant are the parent if there is but one set of them.
+  credentials at that instant are the parent if there is but one set of them; or a user by unique id, whose own calls in the
+  days around say which user that is.
 - SIGNIN_ARN: sessions of one principal that came of the same sign-in were issued to the same assumer.
 
 Both can change when another session becomes known, so that they are found anew each time a session is looked at
@@ -40,13 +41,16 @@ NEIGHBOUR_COLUMNS = (
     "parent_started_at",
     "attribution_method",
 )
+# Of users, these columns of SESSION_USAGE.
+USER_COLUMNS = ("event_date", "identity_type", "principal_id", "identity_arn", "identity_account_id")
+PERSON = ("IAMUser", "Root")
 _ASSUMER = ("assumed_by_type", "assumed_by_id", "assumed_by_name", "assumed_by_account_id")
 
 
 def forgotten(sessions: DataFrame) -> DataFrame:
     """Return stored sessions (CREDENTIAL_SESSIONS' own columns) as they were before neighbours and claims were asked."""
     is_copy = F.col("external_caller_id").isNotNull()
-    is_own = F.col("attribution_method").eqNullSafe(SIGNIN_ARN) & F.col("principal_type").isin("IAMUser", "Root")
+    is_own = F.col("attribution_method").eqNullSafe(SIGNIN_ARN) & F.col("principal_type").isin(*PERSON)
     is_sibling = F.col("attribution_method").eqNullSafe(SIGNIN_ARN) & ~is_own
     is_claim = F.coalesce(F.col("assumed_by_type").isNull() & F.col("attribution_method").isNotNull(), F.lit(False))
     is_taken = is_sibling | is_own
@@ -132,6 +136,45 @@ def with_live_parents(sessions: DataFrame, others: DataFrame) -> DataFrame:
             "is_chained": is_one | F.col("is_chained"),
             "is_ambiguous": is_several | F.col("is_ambiguous"),
             "candidates": F.when(is_several, F.col("live_candidates")).otherwise(F.col("candidates")),
+        }
+    ).select(*sessions.columns)
+
+
+def with_known_users(sessions: DataFrame, usage: DataFrame) -> DataFrame:
+    """Name the user of whom only the owner's copy of the issuing call is here, if the lake has calls of that user.
+
+    Args:
+        sessions: as for `with_live_parents`.
+        usage: USER_COLUMNS of the days around.
+
+    The owner's copy gives a unique id and an account. Calls of the day before to the day after with both say to whom they
+    belong, of several names (a user can be renamed) the last one; what was called later or earlier is not asked.
+    """
+    who = F.struct(F.col("identity_type").alias("type"), F.col("identity_arn").alias("id"))
+    users = usage.where(F.col("identity_type").isin(*PERSON) & F.col("identity_arn").isNotNull()).select(
+        "event_date",
+        F.col("principal_id").alias("external_caller_id"),
+        F.col("identity_account_id").alias("assumed_by_account_id"),
+        who.alias("who"),
+    )
+    waiting = sessions.where(~F.col("external_caller_id").contains(":") & ~F.col("is_ambiguous")).select(
+        "credential_session_id", "external_caller_id", "assumed_by_account_id", "started_at"
+    )
+    is_near = F.abs(F.date_diff("event_date", F.to_date("started_at"))) <= 1
+    found = (
+        waiting.join(users, on=["external_caller_id", "assumed_by_account_id"], how="inner")
+        .where(is_near)
+        .groupBy("credential_session_id")
+        .agg(F.max_by("who", F.struct("event_date", "who")).alias("user"))
+    )
+    is_known = F.col("user").isNotNull()
+    name = F.when(F.col("user.type") == "Root", "root").otherwise(F.substring_index("user.id", "/", -1))
+    named = {"type": F.col("user.type"), "id": F.col("user.id"), "name": name}
+    joined = sessions.join(found, on="credential_session_id", how="left")
+    return joined.withColumns(
+        {
+            f"assumed_by_{part}": F.when(is_known, value).otherwise(F.col(f"assumed_by_{part}"))
+            for part, value in named.items()
         }
     ).select(*sessions.columns)
 

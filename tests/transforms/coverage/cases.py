@@ -12,6 +12,7 @@ from typing import Any
 from expectations.tables import CLOUDTRAIL_EVENTS, INGEST_FILES, LOG_DIGESTS
 from tests.builders import Row, at, row
 
+ORGANISATION = "o-abcdefghij"
 HOME, OTHER = "us-east-1", "us-west-2"
 DAY, NEXT = "2026-05-01", "2026-05-02"
 SELECTORS = {
@@ -52,7 +53,7 @@ def hourly(first: str, count: int, account: str, region: str = HOME, but: Iterab
 
 def digest(start: datetime, end: datetime, account: str, region: str = HOME, trail: str = "main", **fields: Any) -> Row:
     """Return a digest that names none before it."""
-    root = "AWSLogs/o-abcdefghij" if fields.pop("is_of_organisation", False) else "AWSLogs"
+    root = f"AWSLogs/{ORGANISATION}" if fields.pop("is_of_organisation", False) else "AWSLogs"
     name = f"{account}_CloudTrail-Digest_{region}_{trail}_{HOME}_{end:%Y%m%dT%H%M%SZ}.json.gz"
     key = f"{root}/{account}/CloudTrail-Digest/{region}/{end:%Y/%m/%d}/{name}"
     own = {

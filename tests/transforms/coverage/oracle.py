@@ -155,6 +155,8 @@ def scope(stop: Stop, placed: Placed) -> set[Place]:
         and stop.at - 2 * 86_400 <= second(digest["digest_ended_at"]) <= stop.at
     ]
     own = [digest for digest in of_trail if digest["account_id"] == stop.account_id]
+    alone = [digest for digest in own if digest["object_key"].split("/")[1] == stop.account_id]
+    own = alone or own  # a trail that is the account's own is not the organisation's of that name
     organizations = {digest["object_key"].split("/")[1] for digest in own} - {stop.account_id}
     by_digests = {
         (digest["account_id"], digest["region"])

@@ -18,6 +18,7 @@ from tests.transforms.coverage.cases import (
     DAY,
     HOME,
     NEXT,
+    ORGANISATION,
     OTHER,
     call,
     chain,
@@ -167,6 +168,16 @@ EXAMPLES = [
         to_clock(10),
     ),
     Example(
+        "nor does an organisation's, if the stopped one is the account's own",
+        [
+            *chain(hours(8, 10), A),
+            *chain(hours(8, 10), A, OTHER, is_of_organisation=True),
+            *chain(hours(8, 10), B, OTHER, is_of_organisation=True),
+            STOPPED,
+        ],
+        to_clock(10),
+    ),
+    Example(
         "a chain that goes on shows that the trail was not stopped",
         [*LIVES_IN_TWO, STOPPED, *chain(hours(9, 13), A), *chain(hours(9, 13), A, OTHER)],
         {},
@@ -277,12 +288,12 @@ EXAMPLES = [
 
 
 def as_account(number: int, record: Row) -> Row:
-    """Return a record with the accounts of its example in the place of those that all examples are written with."""
+    """Return a record with its example's accounts and organisation in the place of those that all examples are written with."""
     return {key: own(number, value) if isinstance(value, str) else value for key, value in record.items()}
 
 
 def own(number: int, text: str) -> str:
-    return text.replace(A, f"1{number:011}").replace(B, f"2{number:011}")
+    return text.replace(A, f"1{number:011}").replace(B, f"2{number:011}").replace(ORGANISATION, f"o-{number:010}")
 
 
 def split(records: list[Row]) -> oracle.Records:
