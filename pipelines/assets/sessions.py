@@ -58,15 +58,15 @@ def credential_sessions(night: Night) -> Made | None:
         key=str,
     )
     issuances = lake.read_days(CREDENTIAL_ISSUANCES, issuance_days)
-    bound = bind_sessions(usage, issuances, lake.read_days(SESSION_USAGE, issuance_days))
+    bound = bind_sessions(usage, issuances, lake.read_days(SESSION_USAGE, issuance_days), _kept)
     of_bound_days = F.coalesce(F.col("started_date").isin([d for d in bound_days if d]), F.lit(None in bound_days))
     known = as_bound(lake.read_days(CREDENTIAL_SESSIONS, other_days))
-    alone, _ = settle(bound.where(of_bound_days).unionByName(known), "false")
+    alone = _kept(bound.where(of_bound_days).unionByName(known))
     around = _days_around_asking(alone)
     asked = with_neighbours(
         alone, _neighbours(night, around, [*bound_days, *other_days]), lake.read_days(SESSION_USAGE, around)
     )
-    sessions, _ = settle(with_unbound_reason(asked, windows, clock), "false")
+    sessions = _kept(with_unbound_reason(asked, windows, clock))
     rooted = root_sessions(sessions, _parents_elsewhere(night, sessions, [*bound_days, *other_days]), settle)
     facts = {"clock": clock.isoformat() if clock else None, "windows": _fingerprint(windows)}
     return {CREDENTIAL_SESSIONS.name: Candidate(rooted, [*bound_days, *other_days], facts=facts)}
@@ -78,6 +78,10 @@ def chain_edges(night: Night) -> Made:
     days = night.touched_days(CHAIN_EDGES, CREDENTIAL_SESSIONS)
     rows = build_chain_edges(night.lake.read_days(CREDENTIAL_SESSIONS, days))
     return {CHAIN_EDGES.name: Candidate(rows, days)}
+
+
+def _kept(frame: DataFrame) -> DataFrame:
+    return frame.localCheckpoint()
 
 
 def _touched_days(night: Night) -> list[date | None]:

@@ -114,7 +114,7 @@ def log_of(cases: Mapping[str, Case]) -> list[Row]:
 def sessions_of(spark: SparkSession, events: DataFrame) -> list[Row]:
     issuances = build_credential_issuances(events).localCheckpoint()
     usage = with_sessions(count_usage(events), issuances).localCheckpoint()
-    return rooted(spark, bind_sessions(usage, issuances, usage), events)
+    return rooted(spark, bind_sessions(usage, issuances, usage, lambda it: it.localCheckpoint()), events)
 
 
 def rooted(spark: SparkSession, bound: DataFrame, events: DataFrame) -> list[Row]:

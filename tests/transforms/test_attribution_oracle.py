@@ -66,7 +66,7 @@ def attributed(spark: SparkSession, organisations: Sequence[Organisation]) -> tu
     issuances = build_credential_issuances(events).localCheckpoint()
     usage = with_sessions(count_usage(events), issuances).localCheckpoint()
     none = frame(spark, CREDENTIAL_SESSIONS)
-    bound = bind_sessions(usage, issuances, usage).localCheckpoint()
+    bound = bind_sessions(usage, issuances, usage, lambda it: it.localCheckpoint()).localCheckpoint()
     asked = with_neighbours(bound, none.select(*NEIGHBOUR_COLUMNS), usage)
     with_reason, _ = settled(with_unbound_reason(asked, windows_of(spark, organisations), CLOCK), "false")
     sessions = collected(root_sessions(with_reason, none, settled))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 
 from pyspark.sql import Column, DataFrame
@@ -31,19 +32,25 @@ OWN_COLUMNS = tuple(
 )
 
 
-def bind_sessions(usage: DataFrame, issuances: DataFrame, callers: DataFrame) -> DataFrame:
+def bind_sessions(
+    usage: DataFrame,
+    issuances: DataFrame,
+    callers: DataFrame,
+    keep: Callable[[DataFrame], DataFrame] = lambda frame: frame,
+) -> DataFrame:
     """Return the credential sessions of some start days, each with what issued it and nothing further back.
 
     Args:
         usage: SESSION_USAGE rows of all sessions of those days, with their session ids.
         issuances: CREDENTIAL_ISSUANCES of those days and the seconds around them.
         callers: SESSION_USAGE rows of the days of the issuances: the issuing calls are among them.
+        keep: materialises what is used several times: each of these frames is made of many, and planned anew wherever it stands.
 
     The result has OWN_COLUMNS, `is_ambiguous` and `candidates`.
     """
-    homes = with_callers(with_home(issuances, usage), callers)
-    nodes = _used(usage).join(_issued(homes), on="credential_session_id", how="full")
-    bound = _named(bind(_nodes(nodes), homes))
+    homes = keep(with_callers(with_home(issuances, usage), callers))
+    nodes = keep(_nodes(_used(usage).join(_issued(homes), on="credential_session_id", how="full")))
+    bound = keep(_named(bind(nodes, homes)))
     people = linked_people(_without_assumer(bound), issuances)
     return _described(with_assumer(bound.join(people, on="credential_session_id", how="left")))
 
