@@ -44,6 +44,7 @@ PRINCIPAL_KINDS = ("account", "role", "role_session", "iam_user", "federated_use
 DIMENSIONS = ("api", "source_ip", "country", "city", "asn", "user_agent", "access_key", "assumed_role")
 SEVERITIES = ("INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL")
 
+TAGS = "array<struct<key:string,value:string>>"
 PRINCIPALS = "array<struct<type:string,id:string,name:string,account_id:string>>"
 TRAIL_CHANGE = (
     "struct<event_id:string,event_at:timestamp,account_id:string,region:string,trail_name:string,event_name:string,"
@@ -289,6 +290,10 @@ _LISTS = {
     "issuing_event_ids": ("array<string>", "Event ids of every copy of the issuing call"),
     "evidence_event_ids": ("array<string>", "Event ids that show it"),
     "chain": ("array<string>", "Role ARNs from the root side to this session, included"),
+    "session_tags": (
+        TAGS,
+        "Session tags, by key: those that the issuing call sets, and those that came with its caller",
+    ),
     "candidates": (PRINCIPALS, "Possible assumers of an ambiguous session, or what an unresolved one claims"),
     "doubts": ("array<string>", "What does not fit together in its records, in words; each lowers the confidence"),
     "assumed_by": (PRINCIPALS, "Immediate assumers"),

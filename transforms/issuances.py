@@ -12,6 +12,7 @@ from operator import or_
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from expectations.columns import TAGS
 from expectations.tables import CREDENTIAL_ISSUANCES
 from transforms.workloads import issued_to
 
@@ -47,7 +48,7 @@ ISSUING_CALLS = SESSION_CALLS + LINK_CALLS
 
 _REQUEST = (
     "roleArn string, roleSessionName string, sourceIdentity string, name string, targetPrincipal string, "
-    "identityId string, tags array<struct<key: string, value: string>>"
+    "identityId string, tags array<struct<key: string, value: string>>, incomingTransitiveTags map<string, string>"
 )
 _GIVEN = "credentials struct<accessKeyId: string, expiration: string>, assumedRoleUser struct<assumedRoleId: string>"
 _RESPONSE = (
@@ -110,7 +111,7 @@ def build_credential_issuances(events: DataFrame) -> DataFrame:
     ]  # fmt: skip
     of_any_copy = [
         "issued_principal_id", "issued_session_name", "issued_access_key_id", "issued_role_arn", "issued_role_account_id",
-        "issued_permission_set", "expires_at",
+        "issued_permission_set", "expires_at", "session_tags",
     ]  # fmt: skip
     actions = described.groupBy("action_id").agg(
         F.min(F.date_trunc("second", "event_at")).alias("issued_at"),
@@ -156,10 +157,20 @@ def _issued() -> list[Column]:
         account_id.alias("issued_role_account_id"),
         F.col("service_event.role_name").alias("issued_permission_set"),
         _expiry().alias("expires_at"),
+        _session_tags().alias("session_tags"),
         F.coalesce(
             "request.sourceIdentity", F.get("response.credentialSet.sourceIdentity", F.lit(0)), "source_identity"
         ).alias("source_identity"),
     ]
+
+
+def _session_tags() -> Column:
+    """Return the tags of the session by key; null if there are none. A caller's transitive ones go on through a chain."""
+    own, incoming = F.col("request.tags"), F.map_entries("request.incomingTransitiveTags")
+    none = F.array().cast(TAGS)
+    tags = F.concat(F.coalesce(own.cast(TAGS), none), F.coalesce(incoming.cast(TAGS), none))
+    known = F.array_sort(F.array_distinct(F.filter(tags, lambda tag: tag.key.isNotNull())))
+    return F.when(F.size(known) > 0, known)
 
 
 def _caller() -> list[Column]:

@@ -41,6 +41,7 @@ SESSION_COLUMNS = (
     "attribution_reason",
     "candidates",
     "source_identity",
+    "session_tags",
     "used_after_expiry",
     "forward_access_count",
     "has_misleading_name",

@@ -28,6 +28,7 @@ from benchmarks.organisation.credentials import Caller, Session
 from benchmarks.organisation.parameters import DAY_SECONDS
 
 TRANSITIVE = {"team": "payments", "ticket": "OPS-411"}
+_TAGS = [{"key": key, "value": value} for key, value in sorted(TRANSITIVE.items())]
 _HOP = 59 * MINUTE  # a chained session lives for an hour at most
 _GET_SIGN_IN_TOKEN = call("signin", "GetSigninToken", version="1.08")
 
@@ -45,12 +46,13 @@ def case_20_a_chain_through_three_accounts(scene: Scene) -> None:
         caller = scene.with_key(session, sourceIdentity=user.name)
         scene.act(caller, scene.at(5 * number + 1), scene.at(5 * number + 2))
         key = session.access_key_ids[0]
-        scene.expect(session, resolved("KEY_EXACT"), f"link {number + 1}", key=key, source_identity=user.name)
+        scene.expect(
+            session, resolved("KEY_EXACT"), f"link {number + 1}", key=key, source_identity=user.name, session_tags=_TAGS
+        )
 
 
 def _tagged(name: str) -> dict[str, object]:
-    tags = [{"key": key, "value": value} for key, value in TRANSITIVE.items()]
-    return {"tags": tags, "transitiveTagKeys": list(TRANSITIVE), "sourceIdentity": name}
+    return {"tags": _TAGS, "transitiveTagKeys": list(TRANSITIVE), "sourceIdentity": name}
 
 
 def case_21_a_role_takes_itself(scene: Scene) -> None:

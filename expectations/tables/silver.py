@@ -12,7 +12,7 @@ CREDENTIAL_ISSUANCES = Table(
     partitioned_by="issued_date",
     columns=columns(
         """action_id issued_at issued_date issuing_api event_source outcome issued_principal_id issued_session_name
-        issued_access_key_id issued_role_arn issued_role_account_id expires_at source_identity
+        issued_access_key_id issued_role_arn issued_role_account_id expires_at source_identity session_tags
         assumed_by_type assumed_by_id assumed_by_name assumed_by_account_id
         caller_principal_id caller_session_created_at caller_access_key_id caller_invoked_by caller_recipient_account_id
         caller_role_arn caller_identity_type issuing_event_ids is_link issued_permission_set""",
@@ -61,7 +61,7 @@ CREDENTIAL_SESSIONS = Table(
         attribution_confidence attribution_status attribution_reason candidates source_identity mfa_authenticated
         used_after_expiry binding_confidence parent_started_at top_session_id
         on_behalf_of sign_in_session_arn external_caller_id forward_access_count has_role_loop
-        has_misleading_name doubts""",
+        has_misleading_name doubts session_tags""",
         required="""credential_session_id principal_type event_count failed_count forward_access_count root_type chain_depth is_chained
         attribution_confidence attribution_status top_session_id has_role_loop has_misleading_name doubts""",
     ),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,6 @@ from deltalake import DeltaTable
 
 from expectations.tables import (
     CHAIN_EDGES,
-    CLOUDTRAIL_ADDENDA,
     CLOUDTRAIL_EVENTS,
     CREDENTIAL_SESSIONS,
     GUARDDUTY_FINDINGS,
@@ -28,7 +26,6 @@ from expectations.tables import (
     SESSION_USAGE,
     TABLES,
 )
-from pipelines import publish
 from pipelines.assets.ingest import ingest
 from pipelines.lake import Lake
 from pipelines.night import FIRST_DAY_TAG, Night
@@ -129,35 +126,6 @@ def test_nightly__again_changes_nothing_and_reads_nothing(ran: Ran, monkeypatch:
     assert {table.name: again.version(table) for table in TABLES} == before
 
 
-def test_nightly__days_in_another_order_and_a_kill_after_every_commit_give_the_same_tables(
-    ran: Ran, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Late days first, in runs that end after the first commit to each table in turn; then all the other days."""
-    settings = settings_of(ran.organisation, tmp_path / "lake")
-    middle = FIRST + timedelta(days=5)
-    killed: set[str] = set()
-    with monkeypatch.context() as patch:
-        write = publish.write
-
-        def write_and_end(night: Night, table: Table, *rest: object) -> None:
-            version = night.lake.version(table)
-            write(night, table, *rest)  # type: ignore[arg-type]
-            if table.name not in killed and night.lake.version(table) > version:
-                killed.add(table.name)
-                raise KilledError
-
-        patch.setattr(publish, "write", write_and_end)
-        for _ in TABLES:
-            if run_nightly(Night(settings), middle, LAST).succeeded:
-                break
-    without_rows = {REJECTED_RECORDS.name, CLOUDTRAIL_ADDENDA.name}  # nothing was rejected or corrected
-    assert killed == {table.name for table in TABLES} - without_rows
-    assert run_nightly(Night(settings), FIRST, middle).succeeded
-
-    other = Lake(settings.lake_uri, lambda: spark)
-    assert {table.name: _differences(ran.lake, other, table) for table in TABLES} == {table.name: 0 for table in TABLES}
-
-
 def test_ingest__on_a_cluster_gives_the_same_events(
     ran: Ran, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,10 +150,6 @@ def _writers(lake: Lake, table: Table) -> set[str]:
     return {
         re.split("[:/]", commit["engineInfo"])[0] for commit in history if commit["operation"] in {"WRITE", "MERGE"}
     }
-
-
-class KilledError(Exception):
-    """Stands for a process that is ended."""
 
 
 # Roots that the next issue's binding methods name (SEMANTICS §9, 10 and 11); until then the service stands for its workload.

@@ -65,7 +65,7 @@ def assume(who: Row, role: str, name: str, key: str, at: str = T, **fields: Any)
     return call(
         who, at,
         event_source="sts.amazonaws.com", event_name=fields.pop("api", "AssumeRole"),
-        request_parameters=json.dumps({"roleArn": arn(role, account), "roleSessionName": name}),
+        request_parameters=json.dumps({"roleArn": arn(role, account), "roleSessionName": name, **fields.pop("asked", {})}),
         response_elements=json.dumps({"credentials": {"accessKeyId": key, "expiration": fields.pop("until", None)}, **names}),
         **fields,
     )  # fmt: skip

@@ -134,6 +134,12 @@ CHAIN_CASES = {
         assume(session("c1", "n", "ASIA-1", seconds(0)), "c2", "n", "ASIA-2", seconds(60), account=OTHER),
         assume(session("c2", "n", "ASIA-2", seconds(60), OTHER), "c3", "n", "ASIA-3", seconds(120)),
     ], resolved(by("ann"), "ISSUED_UNUSED", chain_depth=3, chain=[arn("c1"), arn("c2", OTHER), arn("c3")], is_chained=True)),
+    "tags go on where they are transitive": Case("AROA-t2:n", [
+        assume(user("ann"), "t1", "n", "ASIA-T1", asked={"tags": [{"key": "x", "value": "1"}, {"key": "team", "value": "a"}],
+                                                       "transitiveTagKeys": ["team"]}),
+        assume(session("t1", "n", "ASIA-T1", T), "t2", "n", "ASIA-T2", seconds(60),
+               asked={"incomingTransitiveTags": {"team": "a"}, "tags": [{"key": "b", "value": "2"}]}),
+    ], resolved(by("ann"), "ISSUED_UNUSED", chain_depth=2, session_tags=[{"key": "b", "value": "2"}, {"key": "team", "value": "a"}])),
     "the least sure hop counts": Case("AROA-w2:n", [
         assume(user("ann"), "w1", "n", "ASIA-W1"),
         assume(session("w1", "n", "ASIA-W1X", T), "w2", "n", "ASIA-W2", seconds(60)),

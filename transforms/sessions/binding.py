@@ -94,7 +94,7 @@ def bind(nodes: DataFrame, issuances: DataFrame) -> DataFrame:
 
 _ISSUED = [
     "action_id", "issued_at", "issuing_api", "issuing_event_ids", "expires_at", "issued_access_key_id", "issued_role_arn",
-    "issued_session_name", "issued_role_account_id", "source_identity", "parent_started_at", "parent_is_younger",
+    "issued_session_name", "issued_role_account_id", "source_identity", "session_tags", "parent_started_at", "parent_is_younger",
 ]  # fmt: skip
 
 
@@ -132,7 +132,7 @@ def _one_per_session(best: DataFrame) -> DataFrame:
     agrees = (F.col("issuance_count") > 1) & ~is_ambiguous
     # Of several issuances it is not known which key, expiry and source identity are this session's.
     is_only = F.col("issuance_count") == 1
-    of_one = ("issued_access_key_id", "expires_at", "source_identity")
+    of_one = ("issued_access_key_id", "expires_at", "source_identity", "session_tags")
     issued = [F.when(is_only, F.col(f"bound_{n}")) if n in of_one else F.col(f"bound_{n}") for n in _ISSUED]
     nothing = {name: F.when(~is_ambiguous, F.col(name)).alias(name) for name in _CALLER}
     return folded.select(

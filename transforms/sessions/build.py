@@ -296,6 +296,7 @@ def _named(bound: DataFrame) -> DataFrame:
             "role_id": F.when(is_role, _before_colon("known_principal_id")),
             "role_name": F.when(is_role, F.substring_index("role_arn", "/", -1)),
             "source_identity": F.coalesce("source_identity", "bound_source_identity"),
+            "session_tags": F.col("bound_session_tags"),
             "is_ambiguous": F.coalesce("is_ambiguous", F.lit(False)),
             # A user's own session was assumed by nobody else: it is that user, whether its sign-in was seen or not.
             "is_own": F.col("principal_type").isin(*PERSON) & ~F.col("is_assumed_root"),
