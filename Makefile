@@ -26,7 +26,7 @@ demo: $(READY) ## Generate an organisation, run the nightly job over it
 test: $(READY) ## Run the whole suite
 	@$(BIN)/python -m pytest
 
-bench: $(READY) ## Measure rolescope beside a DuckDB script (half an hour)
+bench: $(READY) ## Measure rolescope beside a DuckDB script (an hour)
 	@$(BIN)/python -m benchmarks.compare
 
 accuracy: $(READY) ## Hold the attribution against the truth of the cases (three minutes)
