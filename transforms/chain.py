@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from expectations.tables import CHAIN_EDGES
+from transforms.sessions.doubts import CIRCLE, is_in_circle
 
 Settle = Callable[[DataFrame, str], tuple[DataFrame, int]]
 """Materialises a frame between rounds, and counts the rows for which a SQL condition holds."""
@@ -41,10 +42,11 @@ def close_chains(sessions: DataFrame, rooted: DataFrame, settle: Settle) -> Data
 
     Algorithm, each round: (1) look up every pointer; (2) take over the parent's root so far, put its chain in front, keep the
     smaller confidence; (3) point where the parent points. A pointer so covers 1, 2, 4, 8 … hops. What still points somewhere
-    when a round has closed nothing points into a loop: only records that lie make one, and it is left unresolved.
+    when a round has closed nothing points into a loop: only records that lie make one. It is left unresolved, and `doubts` say so.
     """
     state, still_open = settle(_cut_dangling(sessions, rooted), "pointer IS NOT NULL")
-    closed_before = rooted.withColumn("pointer", F.lit(None).cast("string"))
+    # One that was found in a loop points to itself: what leads to it is never closed either.
+    closed_before = rooted.withColumn("pointer", F.when(is_in_circle(), F.col("credential_session_id")))
     for _ in range(MAX_ROUNDS):
         if still_open == 0:
             break
@@ -57,6 +59,7 @@ def close_chains(sessions: DataFrame, rooted: DataFrame, settle: Settle) -> Data
     return state.withColumns(
         {
             **unknown,
+            "doubts": F.when(is_loop, F.array_append("doubts", F.lit(CIRCLE))).otherwise(F.col("doubts")),
             "root_type": F.when(is_loop, "Unknown").otherwise(F.col("root_type")),
             "attribution_reason": F.when(is_loop, "NO_ISSUANCE").otherwise(F.col("attribution_reason")),
             "attribution_confidence": F.when(is_loop, 0.0).otherwise(F.col("attribution_confidence")),

@@ -30,6 +30,7 @@ from transforms.sessions.build import (
     with_neighbours,
     with_unbound_reason,
 )
+from transforms.sessions.doubts import is_in_circle
 from transforms.sessions.neighbours import NEIGHBOUR_COLUMNS
 from transforms.usage import days_around
 
@@ -117,9 +118,13 @@ def _other_days(
     earliest = min((day for day in bound_days if day), default=None)
     later = table if earliest is None else table.where(f"started_date >= DATE'{earliest}' OR started_date IS NULL")
     descendants = later.join(tops, on="top_session_id", how="left_semi")
+    # Those of a circle have no top in common; if one is looked at again, so are the others and all below them.
+    circle = touched.where(is_in_circle()).select(F.lit(True).alias("is_touched")).limit(1)
+    circles = later.where(is_in_circle()).join(circle, how="cross")
     return days_in(
         descendants.select("started_date")
         .unionByName(due.select("started_date"))
+        .unionByName(circles.select("started_date"))
         .unionByName(_asking(night, touched, bound_days))
     )
 

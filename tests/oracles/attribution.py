@@ -31,6 +31,7 @@ class Root:
     chain: tuple[str | None, ...]
     depth: int
     top: str
+    is_in_circle: bool = False
 
 
 class LoopError(Exception):
@@ -92,7 +93,7 @@ def _root_or_loop(lake: Lake, session: Session, bindings: Mapping[str, Binding])
         return root_of(lake, session, bindings)
     except LoopError:
         own_hop = (session.role_arn,) if session.is_role else ()
-        return Root(NOBODY, 0.0, "NO_ISSUANCE", None, own_hop, 1, session.id)
+        return Root(NOBODY, 0.0, "NO_ISSUANCE", None, own_hop, 1, session.id, is_in_circle=True)
 
 
 def _unbound_reason(lake: Lake, session: Session) -> str:
@@ -168,7 +169,7 @@ def _row(lake: Lake, session: Session, bindings: Mapping[str, Binding]) -> dict[
         else "unresolved",
         "attribution_reason": None if is_resolved else root.reason or "CLAIM_ONLY",
         "candidates": root.candidates,
-        "doubts": doubts(lake, session, binding.issuances),
+        "doubts": doubts(lake, session, binding.issuances) + ["its callers lead in a circle"] * root.is_in_circle,
         "top_session_id": root.top,
     }
 

@@ -151,6 +151,14 @@ def test_close_chains__a_loop_is_the_same_whatever_is_closed_with_it(spark: Spar
     assert {name: beside[name] for name in alone} == alone
 
 
+def test_close_chains__what_comes_below_a_loop_later_is_as_if_it_had_been_there(spark: SparkSession) -> None:
+    ring, tail = [below("b", "a"), below("a", "b")], [below("a", "tail"), below("tail", "end")]
+    at_once = closed(spark, ring + tail, [], Rounds())
+    before = [row(CREDENTIAL_SESSIONS, **each) for each in closed(spark, ring, [], Rounds()).values()]
+    assert closed(spark, tail, before, Rounds()) == {name: at_once[name] for name in ("tail", "end")}
+    assert {each["doubts"][-1] for each in at_once.values()} == {"its callers lead in a circle"}
+
+
 def test_build_chain_edges__one_for_every_session_with_something_known_of_its_issuing(spark: SparkSession) -> None:
     sessions = [
         start("by-user", started_at="2026-05-01 10:00", binding_confidence=0.97, attribution_method="ECHO_ROLEID"),

@@ -13,7 +13,7 @@ from expectations.tables import CREDENTIAL_SESSIONS
 from transforms import workloads
 from transforms.chain import OF_ROOT, Settle, close_chains
 from transforms.sessions.binding import bind, unbound_reason
-from transforms.sessions.doubts import doubted, doubts
+from transforms.sessions.doubts import CIRCLE, doubted, doubts
 from transforms.sessions.evidence import linked_people, with_assumer, with_claims
 from transforms.sessions.identity import with_home
 from transforms.sessions.neighbours import PERSON, forgotten, with_known_users, with_live_parents, with_siblings
@@ -197,7 +197,8 @@ def as_bound(sessions: DataFrame) -> DataFrame:
     )
     return forgotten(
         sessions.select(
-            *OWN_COLUMNS,
+            *[name for name in OWN_COLUMNS if name != "doubts"],
+            F.array_remove("doubts", CIRCLE).alias("doubts"),
             F.coalesce(is_own_ambiguity, F.lit(False)).alias("is_ambiguous"),
             F.when(is_own_ambiguity, F.col("candidates")).alias("candidates"),
         )
