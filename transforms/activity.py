@@ -55,7 +55,8 @@ def count_calls(events: DataFrame, usage: DataFrame, sessions: DataFrame) -> Dat
                 "role_session": F.when(kind == "AssumedRole", F.col("role_session_id")),
                 "iam_user": F.when(kind == "IAMUser", F.col("identity_arn")),
                 "federated_user": _federated_user(),
-                "is_person": kind.isin("IAMUser", "Root"),
+                # Whoever assumed a member's root is not that root.
+                "is_person": kind.isin("IAMUser", "Root") & ~F.coalesce("assumed_root", F.lit(False)),
             }
         )
         .groupBy(

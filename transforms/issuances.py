@@ -70,7 +70,12 @@ def only_issuing(events: DataFrame) -> DataFrame:
     """
     is_denied_try = (F.col("outcome") == "denied") & F.col("event_name").startswith("AssumeRole")
     is_persons = (F.col("event_name") != "ConsoleLogin") | F.col("identity_type").isin("IAMUser", "Root")
-    return events.where(_is_one_of(ISSUING_CALLS) & is_persons & ((F.col("outcome") == "success") | is_denied_try))
+    # STS issues by API calls alone, which are management events; what else is written under its names is about them.
+    is_call = (F.col("event_category") == "Management") & ~F.col("event_type").eqNullSafe("AwsServiceEvent")
+    is_of_sts = (F.col("event_source") != STS) | is_call
+    return events.where(
+        _is_one_of(ISSUING_CALLS) & is_persons & is_of_sts & ((F.col("outcome") == "success") | is_denied_try)
+    )
 
 
 def _is_one_of(calls: tuple[tuple[str, str], ...]) -> Column:

@@ -22,6 +22,11 @@ def is_failed() -> Column:
     return ~F.col("outcome").isin("success", "dry_run")
 
 
+def the_only(name: str) -> Column:
+    """Return the value that some rows of a group have, if all that have one agree: of two people neither is picked."""
+    return F.when(F.min(name) == F.max(name), F.max(name)).alias(name)
+
+
 def count_usage(events: DataFrame) -> DataFrame:
     """Return SESSION_USAGE rows of whole days of events, without their session.
 
@@ -40,7 +45,7 @@ def count_usage(events: DataFrame) -> DataFrame:
         F.max("mfa_authenticated").alias("mfa_authenticated"),
         F.max("credential_from_console").alias("credential_from_console"),
         F.max("assumed_root").alias("assumed_root"),
-        F.max("on_behalf_of").alias("on_behalf_of"),
+        the_only("on_behalf_of"),
         # There it names the session that is being made, not the caller's.
         F.max(F.when(F.col("event_name") != "CreateOAuth2Token", F.col("sign_in_session_arn"))).alias(
             "sign_in_session_arn"
@@ -89,7 +94,9 @@ def with_sessions(usage: DataFrame, issuances: DataFrame) -> DataFrame:
 
     is_forward_access = is_person & F.col("invoked_by").isNotNull()
     is_long_term = is_person & F.col("session_created_at").isNull() & F.col("key_started_at").isNull()
-    has_session = ~is_long_term & (~is_forward_access | F.coalesce("is_real", F.lit(False)))
+    # Some records have an ARN and no principal id; with neither nobody is told from anybody.
+    principal = F.coalesce("principal_id", "identity_arn")
+    has_session = principal.isNotNull() & ~is_long_term & (~is_forward_access | F.coalesce("is_real", F.lit(False)))
     start = F.coalesce("session_created_at", "key_started_at")
     is_twins_key = F.col("is_twin") & (start == F.col("key_started_at"))
     own_key = F.when(F.coalesce(is_twins_key, F.lit(False)) | start.isNull(), F.col("access_key_id"))
@@ -99,7 +106,7 @@ def with_sessions(usage: DataFrame, issuances: DataFrame) -> DataFrame:
         .join(real, on=["principal_id", "session_created_at"], how="left")
         .withColumn(
             "credential_session_id",
-            F.when(has_session, credential_session_id(F.col("principal_id"), start, own_key)),
+            F.when(has_session, credential_session_id(principal, start, own_key)),
         )
     )
     return SESSION_USAGE.conform(identified.select(*SESSION_USAGE.column_names))

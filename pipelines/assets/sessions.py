@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import reduce
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -112,10 +113,13 @@ def _other_days(
         waiting = waiting.where(
             f"attribution_reason = 'PENDING' AND started_date >= DATE'{seen_clock}' - INTERVAL 4 DAYS"
         )
-    due = only_due(waiting, windows, clock)
+    columns = ("started_date", "top_session_id")
     touched = lake.read_days(CREDENTIAL_SESSIONS, bound_days)
+    due = only_due(waiting, windows, clock).select(*columns).unionByName(_asking(night, touched, bound_days))
+    due = _kept(due)
     tops = touched.select("top_session_id").unionByName(due.select("top_session_id")).distinct()
-    earliest = min((day for day in bound_days if day), default=None)
+    # Who leads back through another session began with it or later.
+    earliest = min((day for day in (*bound_days, *days_in(due.select("started_date"))) if day), default=None)
     later = table if earliest is None else table.where(f"started_date >= DATE'{earliest}' OR started_date IS NULL")
     descendants = later.join(tops, on="top_session_id", how="left_semi")
     # Those of a circle have no top in common; if one is looked at again, so are the others and all below them.
@@ -125,18 +129,17 @@ def _other_days(
         descendants.select("started_date")
         .unionByName(due.select("started_date"))
         .unionByName(circles.select("started_date"))
-        .unionByName(_asking(night, touched, bound_days))
     )
 
 
 def _asking(night: Night, touched: DataFrame, bound_days: list[date | None]) -> DataFrame:
-    """Start days of sessions that asked others for their assumer, and might get another answer from those of these days."""
+    """Sessions that asked others for their assumer, and might get another answer from those of these days: start day and top."""
     lake = night.lake
     used = lake.touched(SESSION_USAGE, night.since(CREDENTIAL_SESSIONS, SESSION_USAGE))
     # A user's own calls belong to no session, and say who asked for one all the same.
     days = sorted({day for day in (*bound_days, *days_in(used.select("event_date"))) if day})
     if not days:
-        return touched.select("started_date").limit(0)
+        return touched.select("started_date", "top_session_id").limit(0)
     near = lake.read(CREDENTIAL_SESSIONS).where(
         F.col("started_date").between(F.lit(days[0] - timedelta(days=1)), F.lit(days[-1] + timedelta(days=1)))
     )
@@ -147,10 +150,14 @@ def _asking(night: Night, touched: DataFrame, bound_days: list[date | None]) -> 
         .unionByName(touched.select("principal_id"))
         .select(F.col("principal_id").alias("external_caller_id"))
     )
-    sign_ins = used.select("sign_in_session_arn").unionByName(touched.select("sign_in_session_arn"))
     by_caller = near.where("external_caller_id IS NOT NULL").join(callers, on="external_caller_id", how="left_semi")
+    # What those find, their siblings of the sign-in take over.
+    sign_ins = reduce(
+        DataFrame.unionByName, [each.select("sign_in_session_arn") for each in (used, touched, by_caller)]
+    )
     by_sign_in = near.where("sign_in_session_arn IS NOT NULL").join(sign_ins, on="sign_in_session_arn", how="left_semi")
-    return by_caller.select("started_date").unionByName(by_sign_in.select("started_date"))
+    columns = ("started_date", "top_session_id")
+    return by_caller.select(*columns).unionByName(by_sign_in.select(*columns))
 
 
 def _days_around_asking(sessions: DataFrame) -> list[date | None]:

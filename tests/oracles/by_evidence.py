@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from tests.oracles.by_issuance import by_issuance, doubted, events_of
+from tests.oracles.by_issuance import OWNER_COPY, by_issuance, doubted, events_of
 from tests.oracles.issuances import INSTANCE, NODE
 from tests.oracles.lake import Binding, Lake, Link, Method
 from tests.oracles.records import NEVER, Principal
@@ -34,7 +34,8 @@ def bind(lake: Lake, session: Session) -> Binding:
         if links:
             # Open: who is behind one of several issuances is known; which of them it was is not.
             event_ids = events_of(links) | found.event_ids
-            return Binding(name, doubted(confidence, lake, session, found), links[0], found.issuances, event_ids)
+            said = doubted(min(confidence, links[0].at_most), lake, session, found)
+            return Binding(name, said, links[0], found.issuances, event_ids)
     for name, confidence, find in CLAIMS:
         if links := find(lake, session):
             said = doubted(confidence, lake, session, found)
@@ -53,11 +54,22 @@ def sign_in_arn(lake: Lake, session: Session) -> list[Link]:
         and each.started_at is not None and abs(each.started_at - started_at) <= A_DAY
     ]  # fmt: skip
     siblings.sort(key=lambda it: (it.started_at or NEVER, it.id))
-    issued = [(each.link, each.event_ids) for each in (by_issuance(lake, sibling) for sibling in siblings) if each.link]
-    assumers = {link.assumer for link, _ in issued}
+    # Of an owner's copy the assumer is a guess at best; who is this very session, or younger, has not made it.
+    bound = [
+        each for each in (by_issuance(lake, it) for it in siblings) if each.link and each.method != OWNER_COPY.name
+    ]
+    assumers = {each.link.assumer for each in bound if each.link}
     if len(assumers) > 1:
         return [Link(assumer) for assumer in assumers]
-    return [Link(link.assumer, link.parent, None, tuple(event_ids)) for link, event_ids in issued[:1]]
+    return [
+        Link(it.link.assumer, it.link.parent, None, tuple(it.event_ids), it.confidence)
+        for it in bound[:1]
+        if it.link and not (it.link.parent and (it.link.parent is session or _is_later(it.link.parent, session)))
+    ]
+
+
+def _is_later(one: Session, other: Session) -> bool:
+    return bool(one.started_at and other.started_at and one.started_at > other.started_at)
 
 
 def self_root(_lake: Lake, session: Session) -> list[Link]:

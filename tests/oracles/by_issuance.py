@@ -17,7 +17,7 @@ OF_SERVICES = {"AWSService", "EC2Instance", "LambdaFunction", "ECSTask", "EKSSer
 
 
 def key_exact(lake: Lake, session: Session) -> list[Link]:
-    """The session used the key that was issued, and began within its life."""
+    """The session used the key that was issued, within its life; or later, if it began in that very second."""
     return lake.links(
         session,
         lambda it: (
@@ -25,7 +25,7 @@ def key_exact(lake: Lake, session: Session) -> list[Link]:
             and it.key is not None
             and it.key in {use.key for use in session.uses}
             and it.account_id == session.account_id
-            and is_in_life(it, session.first_use)
+            and (is_in_life(it, session.first_use) or _is_near(session, it))
         ),
     )
 

@@ -71,6 +71,8 @@ def issuances_of(calls: Sequence[Call], apis: set[tuple[str, str]] = ISSUERS) ->
 def _is_issuing(call: Call, apis: set[tuple[str, str]]) -> bool:
     if call.api not in apis:
         return False
+    if call.api[0] == STS and (not call.is_management or call.is_service_event):
+        return False
     if call.api[1] == "ConsoleLogin" and call.type not in PERSONS:
         return False  # Open: a role signs in with the session that it has
     return call.outcome == "success" or (call.outcome == "denied" and call.api[1].startswith("AssumeRole"))

@@ -18,6 +18,7 @@ class Link(NamedTuple):
     parent: Session | None = None
     issuance: Issuance | None = None
     event_ids: tuple[str, ...] = ()
+    at_most: float = 1.0  # confidence
 
 
 @dataclass

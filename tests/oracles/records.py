@@ -54,6 +54,7 @@ class Call:
     recipient: str
     api: tuple[str, str]
     is_management: bool
+    is_service_event: bool
     outcome: str
     message: str
     type: str | None
@@ -96,6 +97,7 @@ def read(account_id: str, record: Record) -> Call:
         recipient=record.get("recipientAccountId") or account_id,
         api=(record["eventSource"], record["eventName"]),
         is_management=is_management,
+        is_service_event=record.get("eventType") == "AwsServiceEvent",
         outcome=_outcome(record),
         message=record.get("errorMessage") or "",
         type=who.get("type") or None,

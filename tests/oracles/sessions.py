@@ -101,7 +101,8 @@ class Session:
     @property
     def person(self) -> Principal | None:
         """The Identity Center user on whose behalf any of its calls was made; the SAML subject is not in them."""
-        who = self.told(lambda use: use.on_behalf_of)
+        said = {use.on_behalf_of for use in self.uses} - {None}
+        who = said.pop() if len(said) == 1 else None
         return Principal("IdentityCenterUser", who, self.name if self.permission_set else None, None) if who else None
 
     @property

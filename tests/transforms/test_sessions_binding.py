@@ -67,6 +67,16 @@ METHOD_CASES = {
         call({**user("r", "ASIA-R", T), "identity_type": "Root", "principal_id": "111", "identity_arn": "arn:aws:iam::111:root"},
              seconds(5)),
     ], resolved("Root:arn:aws:iam::111:root", "CONSOLE_LOGIN", chain_depth=0)),
+    "the key was used after its life only, and says when it was made": Case("AIDA-after", [
+        call({**user("after"), "access_key_id": "AKIA"}, event_source="sts.amazonaws.com", event_name="GetSessionToken",
+             response_elements='{"credentials": {"accessKeyId": "ASIA-AFTER", "expiration": "May 2, 2026, 11:00:00 AM"}}'),
+        call(user("after", "ASIA-AFTER", T), "2026-05-02 12:00:00"),
+    ], resolved(by("after"), "KEY_EXACT", chain_depth=0, used_after_expiry=True)),
+    "a service, beside a record without a principal": Case("AROA-beside-it:n", [
+        call({**session("nobody", "n", None, T), "principal_id": None, "session_created_at": None, "access_key_id": None,
+              "role_arn": None, "invoked_by": RDS["invoked_by"], "on_behalf_of": "store/u-9"}, seconds(1)),
+        assume(RDS, "beside-it", "n", "ASIA-BESIDE"), call(session("beside-it", "n", "ASIA-BESIDE", T), seconds(4)),
+    ], resolved("AWSService:rds.amazonaws.com", "KEY_EXACT", chain_depth=1, parent_session_id=None)),
     "several issuances, one parent": Case("AROA-slr:SLRManagement", [
         *[assume(RDS, "slr", "SLRManagement", f"ASIA-S{n}") for n in range(3)],
         call(session("slr", "SLRManagement", None, T), seconds(4)),

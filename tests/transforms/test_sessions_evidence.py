@@ -85,6 +85,9 @@ IDENTITY_CENTER_CASES = {
         *[call(sso("Admin", "sara"), seconds(n)) for n in range(1, 5)],
         call(sso("Admin", "sara", on_behalf_of=person("u-1")), seconds(5)),
     ], resolved(f"IdentityCenterUser:{person('u-1')}", "ECHO_ROLEID", root_name="sara", root_account_id=None, event_count=5)),
+    "on whose behalf, two calls disagree": Case("AROA-AWSReservedSSO_Two_0123456789abcdef:al", [
+        *[call(sso("Two", "al", on_behalf_of=person(who), access_key_id=f"ASIA-{who}"), seconds(5)) for who in ("u-7", "u-8")],
+    ], unknown("NO_ISSUANCE", assumed_by_type=None)),
     "on whose behalf, no sign-in in the logs": Case("AROA-AWSReservedSSO_Read_0123456789abcdef:bob", [
         call(sso("Read", "bob", on_behalf_of=person("u-2")), seconds(5)),
     ], resolved(f"IdentityCenterUser:{person('u-2')}", "SSO_LINK", root_name="bob", attribution_confidence=0.98)),
@@ -195,6 +198,16 @@ NEIGHBOUR_CASES = {
         call({**session("sib", "n", "ASIA-SIB", T), "sign_in_session_arn": SIGN_IN}, seconds(5)),
         call({**session("sib", "n", "ASIA-SIB2", seconds(900)), "sign_in_session_arn": SIGN_IN}, seconds(905)),
     ], resolved(by("ann"), "SIGNIN_ARN", issuing_api="AssumeRole"), since=seconds(900)),
+    "a sibling whose caller only the owner's copy names does not speak": Case("AROA-oc9:n", [
+        owners("AROA-unseen:n", "oc9", "ASIA-OC9", seconds(0)),
+        call({**session("oc9", "n", "ASIA-OC9", T, OTHER), "sign_in_session_arn": f"{SIGN_IN}9"}, seconds(5)),
+        call({**session("oc9", "n", "ASIA-OC10", seconds(900), OTHER), "sign_in_session_arn": f"{SIGN_IN}9"}, seconds(905)),
+    ], unknown("NO_ISSUANCE", assumed_by_type=None), since=seconds(900)),
+    "a sibling that this session itself made does not say who made it": Case("AROA-self9:n", [
+        call({**session("self9", "n", "ASIA-S9", T), "sign_in_session_arn": f"{SIGN_IN}8"}, seconds(5)),
+        assume(session("self9", "n", "ASIA-S9", T), "self9", "n", "ASIA-S10", seconds(60)),
+        call({**session("self9", "n", "ASIA-S10", seconds(60)), "sign_in_session_arn": f"{SIGN_IN}8"}, seconds(65)),
+    ], unknown("NO_ISSUANCE", parent_session_id=None), since=T),
     "another principal with the same sign-in is no sibling": Case("AROA-sib2:n", [
         call({**session("sib2", "n", "ASIA-SIB3", T), "sign_in_session_arn": SIGN_IN}, seconds(5)),
     ], unknown("NO_ISSUANCE")),

@@ -35,7 +35,13 @@ class BindingMethod:
 _NEAR = f"abs(unix_timestamp(u.started_at) - unix_timestamp(i.issued_at)) <= {NEAR_SECONDS}"
 
 METHODS: tuple[BindingMethod, ...] = (
-    BindingMethod("KEY_EXACT", 0.99, f"array_contains(u.used_key_ids, i.issued_access_key_id) AND {IN_LIFE}"),
+    # Used after its life only, it is known by the second too: a key id that comes again was not made in that second.
+    BindingMethod(
+        "KEY_EXACT",
+        0.99,
+        "array_contains(u.used_key_ids, i.issued_access_key_id) "
+        f"AND (({IN_LIFE}) OR ({_NEAR} AND u.identity_account_id <=> i.issued_role_account_id))",
+    ),
     BindingMethod("ISSUED_UNUSED", 0.99, "u.event_count = 0 AND u.credential_session_id = i.credential_session_id"),
     BindingMethod(
         "ECHO_ROLEID",

@@ -17,12 +17,12 @@ from transforms.sessions.doubts import CIRCLE, doubted, doubts
 from transforms.sessions.evidence import linked_people, with_assumer, with_claims
 from transforms.sessions.identity import with_home
 from transforms.sessions.neighbours import PERSON, forgotten, with_known_users, with_live_parents, with_siblings
-from transforms.usage import TUPLE
+from transforms.usage import TUPLE, the_only
 
 LEAST_RESOLVED = 0.80
 OF_THE_LOGS = ("NO_ACCOUNT", "BEFORE_WINDOW", "DATA_EVENT", "GAP", "PENDING", "NO_ISSUANCE", "CLAIM_ONLY")
 EXPIRY_SKEW = "INTERVAL 5 MINUTES"
-OF_WHOM = ("on_behalf_of", "sign_in_session_arn", "in_scope_of")  # any of a session's calls says it for all of them
+OF_WHOM = ("sign_in_session_arn", "in_scope_of")  # any of a session's calls says it for all of them
 
 # What a session knows of itself alone: everything but what the closure fills in.
 OWN_COLUMNS = tuple(
@@ -58,10 +58,11 @@ def bind_sessions(
 def with_callers(issuances: DataFrame, callers: DataFrame) -> DataFrame:
     """Add `parent_session_id` and `parent_started_at`: the session that the issuing call was made with, by identity tuple.
 
-    A long-term key has no session, and so no parent. A parent that began after its child is no parent: some clock lies.
+    A long-term key has no session, and so no parent. A parent that began after its child is no parent: some clock lies. A service
+    has no principal id, and is nobody's session, whatever record lacks one too.
     """
     keys = ["issued_date", *[f"caller_{name}" for name in TUPLE]]
-    sessions = callers.where(F.col("credential_session_id").isNotNull()).select(
+    sessions = callers.where(F.col("credential_session_id").isNotNull() & F.col("principal_id").isNotNull()).select(
         F.col("event_date").alias("issued_date"),
         *[F.col(name).alias(f"caller_{name}") for name in TUPLE],
         F.col("credential_session_id").alias("parent_session_id"),
@@ -232,6 +233,7 @@ def _used(usage: DataFrame) -> DataFrame:
             F.sum("failed_count").alias("failed_count"),
             F.sum(F.when(~is_direct, F.col("event_count")).otherwise(0)).alias("forward_access_count"),
             *[F.max(name).alias(name) for name in ("assumed_root", *OF_WHOM)],
+            the_only("on_behalf_of"),
             F.array_sort(F.collect_set(own_key)).alias("own_key_ids"),
             F.array_sort(F.collect_set("access_key_id")).alias("used_key_ids"),
         )

@@ -178,14 +178,18 @@ def linked_people(sessions: DataFrame, issuances: DataFrame) -> DataFrame:
         "started_at", F.timestamp_seconds(F.unix_timestamp("issued_at") + F.col("offset"))
     )
     permission_set = F.nullif(F.regexp_extract(F.coalesce("role_name", F.lit("")), _SSO_ROLE, 1), F.lit(""))
-    return (
+    by_person = (
         sessions.withColumn("permission_set", permission_set)
         .join(near, on=["account_id", "permission_set", "started_at"], how="inner")
-        .groupBy("credential_session_id")
+        .groupBy("credential_session_id", "person.type", "person.id", "person.account_id")
         .agg(
-            F.array_sort(F.collect_set("person")).cast(PRINCIPALS).alias("people"),
-            F.array_sort(F.array_distinct(F.flatten(F.collect_list("issuing_event_ids")))).alias("link_event_ids"),
+            F.max("person.name").alias("name"),  # records of one person do not all give the name
+            F.flatten(F.collect_list("issuing_event_ids")).alias("event_ids"),
         )
+    )
+    return by_person.groupBy("credential_session_id").agg(
+        F.array_sort(F.collect_set(F.struct(*_PARTS))).cast(PRINCIPALS).alias("people"),
+        F.array_sort(F.array_distinct(F.flatten(F.collect_list("event_ids")))).alias("link_event_ids"),
     )
 
 

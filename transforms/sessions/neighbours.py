@@ -40,6 +40,8 @@ NEIGHBOUR_COLUMNS = (
     "parent_session_id",
     "parent_started_at",
     "attribution_method",
+    "binding_confidence",
+    "external_caller_id",
 )
 # Of users, these columns of SESSION_USAGE.
 USER_COLUMNS = ("event_date", "identity_type", "principal_id", "identity_arn", "identity_account_id")
@@ -180,15 +182,24 @@ def with_known_users(sessions: DataFrame, usage: DataFrame) -> DataFrame:
 
 
 def with_siblings(sessions: DataFrame, others: DataFrame) -> DataFrame:
-    """Give sessions without an issuing call the assumer of the sessions that came of the same sign-in.
+    """Give sessions without an issuing call the assumer of the sessions that came of the same sign-in, no surer than those are.
+
+    A sibling of which only the owner's copy of the call is here knows its own assumer by a unique id at best, and does not speak
+    for others. Who was assumed by this very session, or by one that began later, has not made it.
 
     Args:
         sessions: as for `with_live_parents`, with principal_type and binding_confidence.
         others: NEIGHBOUR_COLUMNS of sessions that are not among them.
     """
     # Not those that have it from a sibling themselves: what they say would depend on who was asked first.
-    issued = F.col("issuing_api").isNotNull() & (F.col("attribution_method") != SIGNIN_ARN)
-    assumer = F.struct(*_ASSUMER, "parent_session_id", "parent_started_at", "issuing_api", "issuing_event_ids")
+    issued = (
+        F.col("issuing_api").isNotNull()
+        & (F.col("attribution_method") != SIGNIN_ARN)
+        & F.col("external_caller_id").isNull()
+    )
+    assumer = F.struct(
+        *_ASSUMER, "parent_session_id", "parent_started_at", "issuing_api", "issuing_event_ids", "binding_confidence"
+    )
     person = F.struct(*[F.col(name).alias(name.removeprefix("assumed_by_")) for name in _ASSUMER])
     known = (
         sessions.select(*NEIGHBOUR_COLUMNS)
@@ -202,16 +213,17 @@ def with_siblings(sessions: DataFrame, others: DataFrame) -> DataFrame:
     )
     joined = sessions.join(known, on=["sign_in_session_arn", "principal_id"], how="left")
     is_unbound = ~F.col("is_ambiguous") & F.coalesce(F.col("attribution_method") == "SELF_ROOT", F.lit(True))
-    has_one = is_unbound & F.coalesce(F.size("sibling_assumers") == 1, F.lit(False))
+    is_other = F.coalesce(F.col("sibling.parent_session_id") != F.col("credential_session_id"), F.lit(True))
+    is_older = F.coalesce(F.col("sibling.parent_started_at") <= F.col("started_at"), F.lit(True))
+    has_one = is_unbound & is_other & is_older & F.coalesce(F.size("sibling_assumers") == 1, F.lit(False))
     has_several = is_unbound & F.coalesce(F.size("sibling_assumers") > 1, F.lit(False))
     taken = [*_ASSUMER, "parent_session_id", "parent_started_at", "issuing_api", "issuing_event_ids"]
+    as_sure = F.least(F.lit(SIGNIN_ARN_CONFIDENCE), F.coalesce("sibling.binding_confidence", F.lit(0.0)))
     return joined.withColumns(
         {
             **{name: F.when(has_one, F.col(f"sibling.{name}")).otherwise(F.col(name)) for name in taken},
             "attribution_method": F.when(has_one, SIGNIN_ARN).when(~has_several, F.col("attribution_method")),
-            "binding_confidence": F.when(has_one, doubted(F.lit(SIGNIN_ARN_CONFIDENCE))).otherwise(
-                F.col("binding_confidence")
-            ),
+            "binding_confidence": F.when(has_one, doubted(as_sure)).otherwise(F.col("binding_confidence")),
             "is_chained": F.when(has_one, F.col("sibling.assumed_by_type") == "AssumedRole").otherwise(
                 F.col("is_chained")
             ),
