@@ -151,6 +151,8 @@ def _materialize(night: Night, day: date, assets: list[dg.AssetsDefinition]) -> 
 def _prolong(folder: Path, lake: str, days: int) -> int:
     """Put days before the one that is there, as consumed as that one, and return how many sessions they have."""
     night = _copy(folder, "base", lake)
+    night.compile_queries(wanted=True)
+    out.print(f"history of {days} days")
     rows = {table.name: _days_before(night.lake.read(table), table, days) for table in _TABLES}
     consumed = {table.name: night.lake.consumed(table) for table in _TABLES}
     for table in _TABLES:
