@@ -2,7 +2,8 @@
 
 Great Expectations takes eight seconds and 300 MB to import, so that happens when a frame is checked and not before. A suite
 has expectations of four kinds, each named so that a failure reads as a sentence: required columns, listed values, row rules,
-and the key. Row rules go in as truth columns beside the data: all of them are then counted in one Spark job.
+and the key. Row rules go in as truth columns beside the data: all of them are then counted in one Spark job. Few rows are looked
+at in this process, by the same suite.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import warnings
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
 
 from expectations.contract import Table
 
@@ -88,25 +91,20 @@ def build_suite(table: Table, row_count: int, key_count: int) -> Any:
     )
 
 
-def validate(frame: DataFrame, table: Table, row_count: int | None = None) -> Verdict:
-    """Hold a (persisted) frame against its table's suite; no rows have nothing to break.
+def validate(rows: DataFrame | pa.Table, table: Table, row_count: int | None = None) -> Verdict:
+    """Hold candidate rows against their table's suite; no rows have nothing to break.
 
     Args:
-        frame: candidate rows; each expectation reads them.
+        rows: a (persisted) frame, each expectation reads it; or, if they are few, an Arrow table that `with_rules` went before.
         table: contract.
         row_count: how many rows there should be, if that is known from elsewhere: a frame that lost its rows does not pass.
     """
-    counted, key_count = _count(frame, table)
+    is_few = isinstance(rows, pa.Table)
+    counted, key_count = _count_few(rows, table) if is_few else _count(rows, table)
     row_count = counted if row_count is None else row_count
     if row_count == 0:
         return Verdict(table.name, 0, (), ())
-    # It would keep every column of the frame in memory once more: half of the time of a check.
-    source = _context().data_sources.add_or_update_spark("candidates", persist=False)
-    definition = source.add_dataframe_asset(table.name).add_batch_definition_whole_dataframe("candidate")
-    batch, suite = (
-        definition.get_batch({"dataframe": with_rules(frame, table)}),
-        build_suite(table, row_count, key_count),
-    )
+    batch, suite = _few(rows, table) if is_few else _many(rows, table), build_suite(table, row_count, key_count)
     # Whether all hold is one query; how many rows do not is one more for each expectation, and asked if it matters.
     checked = batch.validate(suite, result_format="BOOLEAN_ONLY")
     _raise_what_stopped(checked.results, table)
@@ -118,12 +116,34 @@ def validate(frame: DataFrame, table: Table, row_count: int | None = None) -> Ve
     return Verdict(table.name, row_count, names, failures)
 
 
+def _many(frame: DataFrame, table: Table) -> Any:
+    """Return the rows as a batch of Great Expectations that Spark looks at."""
+    # `persist` would keep every column of the frame in memory once more: half of the time of a check.
+    source = _context().data_sources.add_or_update_spark("candidates", persist=False)
+    definition = source.add_dataframe_asset(table.name).add_batch_definition_whole_dataframe("candidate")
+    return definition.get_batch({"dataframe": with_rules(frame, table)})
+
+
+def _few(rows: pa.Table, table: Table) -> Any:
+    """Return the rows as a batch that is looked at in this process: a query of Spark's costs more than they do."""
+    import pandas as pd  # noqa: PLC0415
+
+    source = _context().data_sources.add_or_update_pandas("few candidates")
+    definition = source.add_dataframe_asset(table.name).add_batch_definition_whole_dataframe("candidate")
+    return definition.get_batch({"dataframe": rows.to_pandas(types_mapper=pd.ArrowDtype)})
+
+
 @cache
 def _context() -> Any:
     """One for the process: each makes folders of its own."""
     context = load_expectations().get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     return context
+
+
+def _count_few(rows: pa.Table, table: Table) -> tuple[int, int]:
+    """Count rows and different keys."""
+    return rows.num_rows, rows.group_by(list(table.key)).aggregate([]).num_rows
 
 
 def _count(frame: DataFrame, table: Table) -> tuple[int, int]:

@@ -19,19 +19,19 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, QueryBuilder, WriterProperties, write_deltalake
 from deltalake.exceptions import TableNotFoundError
 from pyspark.errors import AnalysisException
 from pyspark.sql import functions as F
 
 from expectations.contract import Table
-from pipelines.creation import create_in_folder, creating_sql, sql_literal
+from pipelines.creation import creating_sql, sql_literal
+from pipelines.folder_table import FolderTable
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _COMMITS = 50  # of which the newest that says what it consumed is looked for
-_FEW = 100_000  # rows, which the driver may hold for a moment
+_FEW = 3_000_000  # values, which the driver may hold for a moment: rows times columns
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
 
@@ -90,6 +90,10 @@ class Lake:
         """Return where a table lies."""
         return f"{self.uri}/{table.name}"
 
+    def _folder(self, table: Table) -> FolderTable:
+        """The table as it lies in a folder of this machine."""
+        return FolderTable(table, self.path(table))
+
     def _identifier(self, table: Table) -> str:
         return f"delta.`{self.path(table).replace('`', '``')}`"
 
@@ -98,18 +102,32 @@ class Lake:
     def read(self, table: Table) -> DataFrame:
         """Return the table as it is now."""
         self.ensure(table)
+        if self.is_local:
+            folder = self._folder(table)
+            return folder.rows(self.spark, folder.files())
         return self.spark.read.format("delta").load(self.path(table))
 
     def read_days(self, table: Table, days: Sequence[date | None]) -> DataFrame:
         """Return the rows of some partitions of a table partitioned by a date; null is a partition too."""
-        return self.read(table).where(days_condition(_partition(table), days))
+        partition, wanted = _partition(table), frozenset(days)
+        if self.is_local:
+            self.ensure(table)
+            folder = self._folder(table)
+            return folder.rows(self.spark, (file for file in folder.files() if file.day in wanted))
+        return self.read(table).where(days_condition(partition, days))
 
     def on_days(self, table: Table, column: str, days: Sequence[date]) -> DataFrame:
         """Return the rows whose timestamp column falls on one of these days (UTC).
 
         The column need not be a partition: a range of times is what Delta's statistics per file can skip by.
         """
-        return self.read(table).where(times_condition(column, days))
+        condition = times_condition(column, days)
+        if self.is_local:
+            self.ensure(table)
+            folder, ranges = self._folder(table), _ranges(days)
+            files = [file for file in folder.files() if any(file.may_have(column, *each) for each in ranges)]
+            return folder.rows(self.spark, files).where(condition)
+        return self.read(table).where(condition)
 
     def changes(self, table: Table, since: int, *columns: str) -> DataFrame:
         """Return rows that were added to or removed from the table after version `since`, in these columns.
@@ -118,22 +136,43 @@ class Lake:
         """
         if since < 0:
             return self.read(table).select(*columns)
-        if since >= self.version(table):
-            return self.read(table).select(*columns).limit(0)
-        feed = self._feed(table, since)
-        removed = F.col("_change_type").isin("delete", "update_preimage")
-        before, after = feed.where(removed).select(*columns), feed.where(~removed).select(*columns)
+        before, after = (rows.select(*columns) for rows in self._exchanged(table, since))
         return before.exceptAll(after).unionByName(after.exceptAll(before))
 
     def touched(self, table: Table, since: int) -> DataFrame:
         """Return every row written or removed after version `since`, those put back as they were included: it costs less."""
-        if 0 <= since >= self.version(table):
-            return self.read(table).limit(0)
-        return self.read(table) if since < 0 else self._feed(table, since)
+        if since < 0:
+            return self.read(table)
+        before, after = self._exchanged(table, since)
+        return before.unionByName(after)
 
-    def _feed(self, table: Table, since: int) -> DataFrame:
+    def touched_days(self, table: Table, since: int) -> list[date | None]:
+        """Return the partitions that were written after version `since`, in order, null first."""
+        if 0 <= since >= self.version(table):
+            return []
+        partition = _partition(table)
+        if self.is_local:
+            folder = self._folder(table)
+            files = folder.files() if since < 0 else [file for files in folder.exchanged(since) for file in files]
+            days = {file.day for file in files}
+        else:
+            days = {row[0] for row in self.touched(table, since).select(partition).distinct().collect()}
+        return sorted(days, key=lambda day: (day is not None, day or date.min))
+
+    def _exchanged(self, table: Table, since: int) -> tuple[DataFrame, DataFrame]:
+        """Return rows that left the table after a version, and rows that came: among them such as came back, or left again."""
+        if since >= self.version(table):
+            nothing = self._folder(table).no_rows(self.spark) if self.is_local else self.read(table).limit(0)
+            return nothing, nothing
+        if self.is_local:
+            folder = self._folder(table)
+            before, after = folder.exchanged(since)
+            return folder.rows(self.spark, before), folder.rows(self.spark, after)
         feed = self.spark.read.format("delta").option("readChangeFeed", "true").option("startingVersion", since + 1)
-        return feed.load(self.path(table))
+        rows = feed.load(self.path(table))
+        is_removed = F.col("_change_type").isin("delete", "update_preimage")
+        names = table.column_names
+        return rows.where(is_removed).select(*names), rows.where(~is_removed).select(*names)
 
     def read_rows(
         self, table: Table, columns: Sequence[str], where: str = "true", group_by: Sequence[str] = ()
@@ -147,23 +186,23 @@ class Lake:
             group_by: names.
 
         Raises:
-            LakeError: a file of a local table is damaged or gone.
+            LakeError: a file of the table is damaged or gone.
         """
         self.ensure(table)
-        if self.is_local:
-            grouping = f" GROUP BY {', '.join(group_by)}" if group_by else ""
-            query = f"SELECT {', '.join(columns)} FROM rows WHERE {where}{grouping}"
-            try:
-                engine = QueryBuilder().register("rows", DeltaTable(self.path(table)))
-                found = pa.table(engine.execute(query).read_all())
-            except Exception as error:  # delta-rs raises no narrower class
-                raise LakeError(f"{self.path(table)} cannot be read: {error}") from error
-        else:
-            chosen = self.read(table).where(where)
-            aggregates = [F.expr(column) for column in columns if column not in group_by]
-            found = (chosen.groupBy(*group_by).agg(*aggregates) if group_by else chosen.select(*columns)).toArrow()
+        try:
+            found = self._find(table, columns, where, group_by)
+        except Exception as error:  # neither engine raises a narrower class for it
+            raise LakeError(f"{self.path(table)} cannot be read: {str(error).splitlines()[0]}") from error
         rows: list[dict[str, Any]] = found.to_pylist()
         return rows
+
+    def _find(self, table: Table, columns: Sequence[str], where: str, group_by: Sequence[str]) -> pa.Table:
+        if self.is_local:
+            grouping = f" GROUP BY {', '.join(group_by)}" if group_by else ""
+            return self._folder(table).query(f"SELECT {', '.join(columns)} FROM rows WHERE {where}{grouping}")
+        chosen = self.read(table).where(where)
+        aggregates = [F.expr(column) for column in columns if column not in group_by]
+        return (chosen.groupBy(*group_by).agg(*aggregates) if group_by else chosen.select(*columns)).toArrow()
 
     # -- state -------------------------------------------------------------------------------------------------------
 
@@ -184,7 +223,7 @@ class Lake:
 
     def _create(self, table: Table) -> None:
         if self.is_local:
-            create_in_folder(table, self.path(table))
+            self._folder(table).create()
         else:
             self.spark.sql(creating_sql(table, self._identifier(table))).collect()
 
@@ -200,9 +239,8 @@ class Lake:
 
     def _read_state(self, table: Table) -> tuple[int, Consumed]:
         if self.is_local:
-            log = DeltaTable(self.path(table))
-            texts = [commit.get("userMetadata") for commit in log.history(_COMMITS)]
-            return log.version(), Consumed.from_json(next((text for text in texts if text), None))
+            version, texts = self._folder(table).told(_COMMITS)
+            return version, Consumed.from_json(next(iter(texts), None))
         history = self.spark.sql(f"DESCRIBE HISTORY {self._identifier(table)} LIMIT {_COMMITS}").select(
             "version", "userMetadata"
         )
@@ -224,23 +262,31 @@ class Lake:
         """Return what Delta calls the table: another one when the lake was removed and made anew, with versions from 0."""
         self.ensure(table)
         if self.is_local:
-            return str(DeltaTable(self.path(table)).metadata().id)
+            return self._folder(table).id
         return str(self.spark.sql(f"DESCRIBE DETAIL {self._identifier(table)}").collect()[0]["id"])
 
     def row_count(self, table: Table) -> int:
         """Return how many rows the table has: its log knows, no row is read."""
         self.ensure(table)
-        return DeltaTable(self.path(table)).count() if self.is_local else self.read(table).count()
+        return self._folder(table).row_count if self.is_local else self.read(table).count()
 
     # -- writing: one commit each, that says what it consumed ----------------------------------------------------------
 
-    def append(self, table: Table, rows: DataFrame, consumed: Consumed, row_count: int | None = None) -> None:
-        """Add rows; where they are known to be few, to a local lake without Spark, whose every commit costs a second or more."""
-        if self.is_local and row_count is not None and row_count <= _FEW:
-            few = table.conform(rows).toArrow()
-            if few.num_rows != row_count:
-                raise LakeError(f"{table.name}: {row_count} rows were checked, {few.num_rows} would be written")
-            return self._append_arrow(table, few.to_reader(), consumed)
+    def few(self, rows: DataFrame) -> pa.Table | None:
+        """Return the rows, if they are so few that a local lake takes them without Spark; else nothing.
+
+        Each commit of Spark's costs seconds, and each check of its rows a query or two.
+        """
+        if not self.is_local:
+            return None
+        most = _FEW // len(rows.columns)
+        found = rows.limit(most + 1).toArrow()
+        return found if found.num_rows <= most else None
+
+    def append(self, table: Table, rows: DataFrame | pa.Table, consumed: Consumed) -> None:
+        """Add rows."""
+        if isinstance(rows, pa.Table):
+            return self._append_arrow(table, rows.to_reader(), consumed)
         version = self.version(table)
         writer = table.conform(rows).write.format("delta").mode("append")
         writer.option("userMetadata", consumed.as_json()).save(self.path(table))
@@ -248,23 +294,18 @@ class Lake:
         return None
 
     def replace_days(
-        self,
-        table: Table,
-        rows: DataFrame,
-        days: Sequence[date | None],
-        consumed: Consumed,
-        row_count: int | None = None,
+        self, table: Table, rows: DataFrame | pa.Table, days: Sequence[date | None], consumed: Consumed
     ) -> None:
         """Put rows in place of all that these partitions held, in one commit."""
-        version = self.version(table)
-        if version == 0:
-            return self.append(table, rows, consumed, row_count)  # nothing to replace, and much cheaper
-        writer = table.conform(rows).write.format("delta").mode("overwrite")
-        writer = writer.option("replaceWhere", days_condition(_partition(table), days))
-        writer.option("userMetadata", consumed.as_json()).save(self.path(table))
-        self._states[table.name] = (version + 1, consumed)
-        if row_count == 0:
-            self._states.pop(table.name)  # no rows in place of none make no commit: what is there says which it was
+        condition = days_condition(_partition(table), days)
+        if self.version(table) == 0:
+            return self.append(table, rows, consumed)  # nothing to replace, and much cheaper
+        if isinstance(rows, pa.Table):
+            self._folder(table).replace(rows.to_reader(), condition, consumed.as_json())
+        else:
+            writer = table.conform(rows).write.format("delta").mode("overwrite").option("replaceWhere", condition)
+            writer.option("userMetadata", consumed.as_json()).save(self.path(table))
+        self._states.pop(table.name)  # no rows in place of none make no commit: what is there says which it was
         return None
 
     def append_batches(
@@ -292,23 +333,11 @@ class Lake:
 
     def _append_arrow(self, table: Table, rows: pa.RecordBatchReader, consumed: Consumed) -> None:
         version = self.version(table)
-        write_deltalake(
-            self.path(table),
-            rows,
-            mode="append",
-            commit_properties=_told(consumed),
-            writer_properties=WriterProperties(compression="ZSTD"),
-        )
+        self._folder(table).append(rows, consumed.as_json())
         self._states[table.name] = (version + 1, consumed)
 
     def merge(
-        self,
-        table: Table,
-        rows: DataFrame,
-        consumed: Consumed,
-        *,
-        only_of: DataFrame | None = None,
-        row_count: int | None = None,
+        self, table: Table, rows: DataFrame | pa.Table, consumed: Consumed, *, only_of: DataFrame | None = None
     ) -> None:
         """Put rows in place of those with the same key, add the others, in one commit; what is there already stays as it is.
 
@@ -317,15 +346,35 @@ class Lake:
             rows: new rows.
             consumed: what they were made from.
             only_of: values of some columns: rows of the table that have them go, where `rows` no longer has their key.
-            row_count: how many they are, if it is known.
         """
         if self.version(table) == 0:
-            return self.append(table, rows, consumed, row_count)
+            return self.append(table, rows, consumed)
+        if isinstance(rows, pa.Table):
+            self._merge_few(table, rows, consumed, only_of)
+        else:
+            self._merge(table, rows, consumed, only_of)
+        self._states.pop(table.name)
+        return None
+
+    def _merge_few(self, table: Table, rows: pa.Table, consumed: Consumed, only_of: DataFrame | None) -> None:
+        gone = rows.slice(0, 0)
+        if only_of is not None:
+            current = self.read(table).join(only_of, on=only_of.columns, how="left_semi")
+            there = current.select(*table.column_names).toArrow()
+            kept = set(zip(*(rows[name].to_pylist() for name in table.key), strict=True))
+            keys = zip(*(there[name].to_pylist() for name in table.key), strict=True)
+            gone = there.filter(pa.array([key not in kept for key in keys], pa.bool_()))
+        days = None
+        if table.partitioned_by and only_of is None:
+            days = days_condition(table.partitioned_by, rows[table.partitioned_by].unique().to_pylist(), of="t.")
+        self._folder(table).merge(rows, gone, days, consumed.as_json())
+
+    def _merge(self, table: Table, rows: DataFrame, consumed: Consumed, only_of: DataFrame | None) -> None:
         partition = [table.partitioned_by] if table.partitioned_by else []
         keys = list(dict.fromkeys([*partition, *table.key]))
         source = table.conform(rows).withColumn("_is_gone", F.lit(False))
         if only_of is not None:
-            current = self.read(table).join(only_of, on=only_of.columns, how="left_semi")
+            current = self.read(table).join(only_of, on=only_of.columns, how="left_semi").select(*table.column_names)
             kept = rows.select(*[F.col(name).alias(f"new_{name}") for name in table.key])
             is_kept = reduce(and_, [F.col(name).eqNullSafe(F.col(f"new_{name}")) for name in table.key])
             gone = current.join(kept, on=is_kept, how="left_anti")
@@ -344,16 +393,12 @@ class Lake:
                 "WHEN NOT MATCHED THEN INSERT *",
                 source=source,
             ).collect()
-        self._states.pop(table.name)
-        return None
 
     def mark(self, table: Table, consumed: Consumed) -> None:
         """Say that the table has consumed more, though no row of it changed."""
         properties = {"rolescope.consumed": consumed.as_json()}
         if self.is_local:
-            DeltaTable(self.path(table)).alter.set_table_properties(
-                properties, raise_if_not_exists=False, commit_properties=_told(consumed)
-            )
+            self._folder(table).mark(properties, consumed.as_json())
         else:
             listed = ", ".join(f"{sql_literal(name)} = {sql_literal(value)}" for name, value in properties.items())
             with self._metadata(consumed):
@@ -367,11 +412,6 @@ class Lake:
             yield
         finally:
             self.spark.conf.unset(_USER_METADATA)
-
-
-def _told(consumed: Consumed) -> CommitProperties:
-    """Have a commit of delta-rs say what was consumed."""
-    return CommitProperties(custom_metadata={"userMetadata": consumed.as_json()})
 
 
 def days_condition(column: str, days: Sequence[date | None], of: str = "") -> str:
@@ -389,17 +429,22 @@ def days_condition(column: str, days: Sequence[date | None], of: str = "") -> st
 
 def times_condition(column: str, days: Sequence[date]) -> str:
     """Return the SQL condition that a timestamp lies on one of these days, as one range per run of days."""
+    conditions = [
+        f"(`{column}` >= TIMESTAMP'{start.isoformat()}' AND `{column}` < TIMESTAMP'{end.isoformat()}')"
+        for start, end in _ranges(days)
+    ]
+    return " OR ".join(conditions) or "false"
+
+
+def _ranges(days: Sequence[date]) -> list[tuple[date, date]]:
+    """Join days that follow each other: first day of each run, and the day after its last."""
     ranges: list[tuple[date, date]] = []
     for day in sorted(set(days)):
         if ranges and ranges[-1][1] == day:
             ranges[-1] = (ranges[-1][0], day + timedelta(days=1))
         else:
             ranges.append((day, day + timedelta(days=1)))
-    conditions = [
-        f"(`{column}` >= TIMESTAMP'{start.isoformat()}' AND `{column}` < TIMESTAMP'{end.isoformat()}')"
-        for start, end in ranges
-    ]
-    return " OR ".join(conditions) or "false"
+    return ranges
 
 
 def _partition(table: Table) -> str:

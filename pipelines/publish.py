@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from expectations.contract import Table
-from expectations.suites import ExpectationFailedError, Verdict, validate
+from expectations.suites import ExpectationFailedError, Verdict, validate, with_rules
 from pipelines.lake import Consumed
 from pipelines.night import Night
 
@@ -109,11 +109,15 @@ def table_asset(
 
 def publish(night: Night, table: Table, candidate: Candidate, consumed: Consumed) -> Verdict:
     """Check a candidate and, if its contract holds, write it; the verdict says which it was."""
-    rows = table.conform(candidate.rows)
-    if not candidate.is_persisted:
-        # Not `persist`: every later query would plan, and compare with the cache, all that the rows were made from.
-        rows = clustered(rows, table, candidate).localCheckpoint()
-    verdict = validate(rows, table)
+    rows: DataFrame | pa.Table = table.conform(candidate.rows)
+    few = None if night.is_large else night.lake.few(with_rules(rows, table))
+    if few is not None:
+        verdict, rows = validate(few, table), few.select(table.column_names)
+    else:
+        if not candidate.is_persisted:
+            # Not `persist`: every later query would plan, and compare with the cache, all that the rows were made from.
+            rows = clustered(rows, table, candidate).localCheckpoint()
+        verdict = validate(rows, table)
     if verdict.passed:
         write(night, table, rows, candidate, consumed, verdict.row_count)
     return verdict
@@ -148,20 +152,20 @@ def recorded(night: Night, table: Table, verdict: Verdict) -> Iterator[Event]:
 
 
 def write(  # noqa: PLR0913, PLR0917  (all that a commit is made of)
-    night: Night, table: Table, rows: DataFrame, candidate: Candidate, consumed: Consumed, row_count: int
+    night: Night, table: Table, rows: DataFrame | pa.Table, candidate: Candidate, consumed: Consumed, row_count: int
 ) -> None:
     """Write checked rows in one commit that says what was consumed."""
     lake = night.lake
     before = lake.version(table)
     if candidate.days is not None:
         if candidate.days:
-            lake.replace_days(table, rows, candidate.days, consumed, row_count)
+            lake.replace_days(table, rows, candidate.days, consumed)
     elif candidate.only_of is not None or (candidate.by_key and row_count):
-        lake.merge(table, rows, consumed, only_of=candidate.only_of, row_count=row_count)
-    elif row_count and candidate.batches is not None and lake.is_local:
+        lake.merge(table, rows, consumed, only_of=candidate.only_of)
+    elif row_count and candidate.batches is not None and lake.is_local and isinstance(rows, DataFrame):
         lake.append_batches(table, candidate.batches, row_count, consumed)
     elif row_count:
-        lake.append(table, rows, consumed, row_count)
+        lake.append(table, rows, consumed)
     if lake.version(table) == before and lake.consumed(table) != consumed:
         lake.mark(table, consumed)  # a write of no rows makes no commit
 

@@ -20,6 +20,8 @@ _LOCAL = {
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 2)),
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
+    # Files that a table's log names are looked up here, one by one: a job would do so no faster on one machine.
+    "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
     # Descriptions of plans that nobody looks at; some of ours are 600 KB, and are made for every query.
     "spark.sql.maxPlanStringLength": "1000",
     # See pipelines/jars.py: Hadoop's own starts a process for every file it makes.

@@ -7,12 +7,14 @@ objects that the ledger does not know; the next run reads them again and finds t
 # No `from __future__ import annotations`: Dagster reads the annotation of `context` itself.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import dagster as dg
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -58,6 +60,18 @@ class _Source:
     batches: Batches
     at: str
     resolve: Callable[[DataFrame, DataFrame | None], cloudtrail.Resolved]
+
+
+class _Found(NamedTuple):
+    """What objects hold: a row per record, what each object held, whether anything in them may be rejected.
+
+    And the folder of the rows, if they are in one.
+    """
+
+    rows: DataFrame
+    counts: DataFrame
+    has_rejects: bool
+    folder: Path | None = None
 
 
 @dg.multi_asset(
@@ -139,6 +153,8 @@ def _resolve_events(lake: Lake, deliveries: DataFrame, rejected: DataFrame | Non
         existing = lake.read_days(CLOUDTRAIL_EVENTS, days)
         addenda = lake.read_days(CLOUDTRAIL_ADDENDA, days) if lake.version(CLOUDTRAIL_ADDENDA) else None
     resolved = cloudtrail.resolve_copies(deliveries, existing, addenda=addenda, rejected=rejected, settle=_settled)
+    if resolved.contested.isEmpty():
+        return resolved
     corrected_days = days_in(resolved.corrected.select("event_date"))
     if not corrected_days:
         return resolved
@@ -200,44 +216,50 @@ def _known(night: Night, listed: list[SourceObject]) -> set[tuple[str, str]]:
 def _read_chunk(night: Night, source: _Source, chunk: list[SourceObject], batch_id: str) -> Iterator[Verdict]:
     """Read one chunk and publish what it holds, the ledger last; stops at the first table whose contract breaks."""
     objects = _frame(night, chunk)
-    with _deliveries(night, source, chunk) as (deliveries, counts, folder):
+    with _deliveries(night, source, chunk) as found:
         before = night.lake.read(REJECTED_RECORDS) if night.lake.version(REJECTED_RECORDS) else None
-        resolved = source.resolve(deliveries, before)
-        rejected = cloudtrail.rejects(deliveries).unionByName(resolved.rejects)
-        ledger = _ledger(cloudtrail.files(counts, objects), batch_id)
-        batches = staged_batches(folder, source.table, resolved.not_new) if folder else None
-        nothing = Consumed()
-        if before is not None:
-            rejected = rejected.join(before, on=list(REJECTED_RECORDS.key), how="left_anti")
+        resolved = source.resolve(found.rows, before)
         steps: list[tuple[Table, Candidate]] = [
-            (REJECTED_RECORDS, Candidate(rejected)),
-            *_corrections(resolved),
-            (source.table, Candidate(resolved.changed_events, by_key=True, is_persisted=True)),
-            (source.table, Candidate(resolved.new_events, is_persisted=True, batches=batches)),
-            (INGEST_FILES, Candidate(ledger)),
+            *_exceptions(source, found, resolved, before),
+            (source.table, _new_rows(night, source, found, resolved)),
+            (INGEST_FILES, Candidate(_ledger(cloudtrail.files(found.counts, objects), batch_id))),
         ]
         for table, candidate in steps:
-            verdict = publish(night, table, candidate, nothing)
+            verdict = publish(night, table, candidate, Consumed())
             yield verdict
             if not verdict.passed:
                 break
 
 
-def _corrections(resolved: cloudtrail.Resolved) -> list[tuple[Table, Candidate]]:
-    """Return the step that keeps the records of corrected events: before the events change, which would not hold them any more."""
-    if resolved.addenda is None:
-        return []
-    return [(CLOUDTRAIL_ADDENDA, Candidate(resolved.addenda, by_key=True, is_persisted=True))]
+def _exceptions(
+    source: _Source, found: _Found, resolved: cloudtrail.Resolved, before: DataFrame | None
+) -> Iterator[tuple[Table, Candidate]]:
+    """Yield what is to be published before the new rows, which most lots have not: each would cost a query to find that out.
+
+    The records of corrected events come before the events change, which would not hold them any more.
+    """
+    is_contested = not resolved.contested.isEmpty()
+    if is_contested or found.has_rejects:
+        rejected = cloudtrail.rejects(found.rows).unionByName(resolved.rejects)
+        if before is not None:
+            rejected = rejected.join(before, on=list(REJECTED_RECORDS.key), how="left_anti")
+        yield REJECTED_RECORDS, Candidate(rejected)
+    if resolved.addenda is not None:
+        yield CLOUDTRAIL_ADDENDA, Candidate(resolved.addenda, by_key=True, is_persisted=True)
+    if is_contested:
+        yield source.table, Candidate(resolved.changed_events, by_key=True, is_persisted=True)
+
+
+def _new_rows(night: Night, source: _Source, found: _Found, resolved: cloudtrail.Resolved) -> Candidate:
+    rows = Candidate(resolved.new_events, is_persisted=True)
+    if found.folder is None or not night.is_large:
+        return rows
+    return replace(rows, batches=staged_batches(found.folder, source.table, resolved.not_new))
 
 
 @contextmanager
-def _deliveries(
-    night: Night, source: _Source, chunk: list[SourceObject]
-) -> Iterator[tuple[DataFrame, DataFrame, Path | None]]:
-    """Read the objects, once, and keep what is in them while the caller looks at it.
-
-    Yields the rows, what each object held, and the folder of the rows, if they are in one.
-    """
+def _deliveries(night: Night, source: _Source, chunk: list[SourceObject]) -> Iterator[_Found]:
+    """Read the objects, once, and keep what is in them while the caller looks at it."""
     ddl = delivery_ddl(source.table)
     wanted = [each for each in chunk if each.skipped is None]
     spark = night.lake.spark
@@ -249,12 +271,14 @@ def _deliveries(
                 objects = _frame(night, part).repartition(_tasks(part))
                 counts.append(stage(objects, source.batches, source.at, folder))
                 night.progress.tell("ingest", f"{source.name}, {begin + len(part):,} of {len(wanted):,} objects read")
-            yield staged_rows(spark, ddl, folder), spark.createDataFrame(pa.concat_tables(counts)), folder
+            counted = pa.concat_tables(counts)
+            has_rejects = bool(pc.sum(counted["rejected_count"]).as_py())
+            yield _Found(staged_rows(spark, ddl, folder), spark.createDataFrame(counted), has_rejects, folder)
     else:
         # Neighbours in time go to the same task: it then writes few days, and a day lies in few files.
         objects = _frame(night, wanted).repartitionByRange(_tasks(wanted), "publish_date", "uri")
         kept = parse_objects(objects, source.batches, ddl).persist()
-        yield kept, cloudtrail.count_rows(kept, source.at), None
+        yield _Found(kept, cloudtrail.count_rows(kept, source.at), has_rejects=True)
         kept.unpersist()
 
 

@@ -118,8 +118,8 @@ def reports(night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult[Non
 
 
 def _changed_since(lake: Lake, version: int) -> Iterator[Row]:
-    touched = lake.touched(INVESTIGATIONS, version).select("investigation_id").distinct()
-    changed = lake.read(INVESTIGATIONS).join(touched, on="investigation_id", how="left_semi")
+    ids = lake.changes(INVESTIGATIONS, version, *INVESTIGATIONS.column_names).select("investigation_id").distinct()
+    changed = lake.read(INVESTIGATIONS).join(ids, on="investigation_id", how="left_semi")
     return changed.orderBy("report_uri").toLocalIterator()
 
 

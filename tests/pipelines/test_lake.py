@@ -1,4 +1,7 @@
-"""The lake: one commit per write, that says what was consumed; what changed since; readers stay at version 1."""
+"""The lake: one commit per write, that says what was consumed; what changed since; readers stay at version 1.
+
+What it does to a folder of this machine without Spark, it does elsewhere with Spark: each test is of both.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
@@ -30,13 +34,17 @@ VISITS = Table(
 MAY = [date(2026, 5, day) for day in range(1, 32)]
 
 
-@pytest.fixture
-def lake(spark: SparkSession, tmp_path: Path) -> Lake:
+@pytest.fixture(params=["in this process", "with Spark"])
+def lake(request: pytest.FixtureRequest, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    if request.param == "with Spark":
+        monkeypatch.setattr(Lake, "is_local", False)
     return Lake(str(tmp_path / "the lake"), lambda: spark)
 
 
-def visits(lake: Lake, *rows: tuple[str, date | None, int]) -> DataFrame:
-    return lake.spark.createDataFrame(list(rows), "visitor string, day date, count bigint")
+def visits(lake: Lake, *rows: tuple[str, date | None, int]) -> DataFrame | pa.Table:
+    frame = lake.spark.createDataFrame(list(rows), "visitor string, day date, count bigint")
+    few = lake.few(frame)
+    return frame if few is None else few
 
 
 def told(lake: Lake) -> set[tuple[str, date | None, int]]:
@@ -52,7 +60,7 @@ def test_replace_days__puts_rows_in_place_of_whole_partitions_and_says_what_it_c
 
 def test_replace_days__of_no_rows_by_none_is_no_commit_and_the_version_stays_that_of_the_log(lake: Lake) -> None:
     lake.append(VISITS, visits(lake, ("ann", MAY[0], 1)), Consumed())
-    lake.replace_days(VISITS, visits(lake), [MAY[2]], Consumed({"logs": 3}), row_count=0)
+    lake.replace_days(VISITS, visits(lake), [MAY[2]], Consumed({"logs": 3}))
     assert lake.version(VISITS) == Lake(lake.uri, lambda: lake.spark).version(VISITS)
     assert lake.changes(VISITS, lake.version(VISITS), "visitor").count() == 0
 
@@ -89,6 +97,53 @@ def test_changes__are_what_is_another_now_and_not_what_was_written_again(lake: L
     assert lake.touched(VISITS, since).where("visitor = 'ann'").count() > 0
     assert lake.changes(VISITS, lake.version(VISITS), "visitor").isEmpty()
     assert lake.touched(VISITS, lake.version(VISITS)).isEmpty()
+
+
+def test_merge__of_rows_that_are_there_already_is_no_change(lake: Lake) -> None:
+    lake.append(VISITS, visits(lake, ("ann", MAY[0], 1), ("bob", None, 2)), Consumed())
+    before = lake.version(VISITS)
+    lake.merge(VISITS, visits(lake, ("ann", MAY[0], 1), ("bob", None, 2)), Consumed())
+    assert lake.changes(VISITS, before, "visitor").isEmpty()
+
+
+def test_touched_days__are_those_of_rows_that_came_and_of_rows_that_went(lake: Lake) -> None:
+    lake.append(VISITS, visits(lake, ("ann", MAY[0], 1), ("bob", MAY[1], 1), ("cid", None, 1)), Consumed())
+    since = lake.version(VISITS)
+    lake.append(VISITS, visits(lake, ("dan", MAY[2], 1)), Consumed())
+    lake.replace_days(VISITS, visits(lake), [MAY[1], None], Consumed())
+    assert lake.touched_days(VISITS, since) == [None, MAY[1], MAY[2]]
+    assert lake.touched_days(VISITS, -1) == [MAY[0], MAY[2]]
+    assert lake.touched_days(VISITS, lake.version(VISITS)) == []
+
+
+def test_few__is_nothing_where_the_driver_should_not_hold_the_rows(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.lake._FEW", 2 * 3)
+    of_two, of_three = (lake.spark.range(count).selectExpr("id", "id AS x", "id AS y") for count in (2, 3))
+    found = lake.few(of_two)
+    assert (found is None) if not lake.is_local else (found.num_rows == 2)
+    assert lake.few(of_three) is None
+
+
+def test_on_days__finds_times_by_the_statistics_of_files(lake: Lake) -> None:
+    """Of a file that cannot have them nothing is read; one whose last time is a fraction of a second after midnight is."""
+    hours = Table(
+        name="hours", comment="Hours.", key=("at",), columns=(Column("at", "timestamp", "When"), Column("day", "date", "Which")),
+        partitioned_by="day",
+    )  # fmt: skip
+
+    def times(*at: str) -> DataFrame | pa.Table:
+        frame = lake.spark.createDataFrame([(each,) for each in at], "at string")
+        frame = frame.selectExpr("CAST(at AS timestamp) AS at", "DATE'2026-05-01' AS day")
+        few = lake.few(frame)
+        return frame if few is None else few
+
+    lake.append(hours, times("2026-05-01 23:59:59", "2026-05-02 00:00:00.000001"), Consumed())
+    lake.append(hours, times("2026-05-04 00:00:00"), Consumed())
+    assert [row.at.day for row in lake.on_days(hours, "at", [MAY[1]]).collect()] == [2]
+    assert lake.on_days(hours, "at", [MAY[0], MAY[1]]).count() == 2
+    assert lake.on_days(hours, "at", [MAY[2]]).count() == 0
+    assert lake.on_days(hours, "at", [MAY[3]]).count() == 1
+    assert lake.on_days(hours, "at", []).count() == 0
 
 
 def test_state__is_the_same_from_the_log_and_from_spark(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,14 +43,17 @@ class Resolved(NamedTuple):
     """What deliveries change. The frames are lazy; `changed_events` replaces stored rows by their key.
 
     `not_new` is the provenance (source_uri, source_etag, record_index) of the good deliveries that are not in `new_events`.
-    `corrected` has a narrow row for every record that stands of an event with several, if one was delivered: its key,
-    addendum_event_id, provenance, and where it is held. `addenda` replaces rows of cloudtrail_addenda by their key, if it is there.
+    `contested` has a narrow row for every claim of a key that stands more than once: without any, all good deliveries are new, and
+    nothing else is to be done. `corrected` has a narrow row for every record that stands of an event with several, if one was
+    delivered: its key, addendum_event_id, provenance, and where it is held. `addenda` replaces rows of cloudtrail_addenda by their
+    key, if it is there.
     """
 
     new_events: DataFrame
     changed_events: DataFrame
     rejects: DataFrame
     not_new: DataFrame
+    contested: DataFrame
     corrected: DataFrame
     addenda: DataFrame | None = None
 
@@ -109,6 +112,7 @@ def resolve(  # noqa: PLR0913, PLR0917  (what claims, and what is known of claim
         changed_events=table.conform(matching(good, settled.where(displaces), how="left_semi")),
         rejects=_rejected_claims(settled, reason, rejected),
         not_new=displaced.select(*_SOURCE),
+        contested=settled,
         corrected=settled.where(stands & ~is_alone).select(*key, _ADDENDUM, *_SOURCE, "held"),
     )
 
