@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _COMMITS = 50  # of which the newest that says what it consumed is looked for
-_FEW = 3_000_000  # values, which the driver may hold for a moment: rows times columns
+_FEW = 4_000_000  # values, which the driver may hold for a moment: rows times columns
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
 
@@ -272,14 +272,15 @@ class Lake:
 
     # -- writing: one commit each, that says what it consumed ----------------------------------------------------------
 
-    def few(self, rows: DataFrame) -> pa.Table | None:
+    def few(self, rows: DataFrame, *, are_computed: bool = False) -> pa.Table | None:
         """Return the rows, if they are so few that a local lake takes them without Spark; else nothing.
 
-        Each commit of Spark's costs seconds, and each check of its rows a query or two.
+        Each commit of Spark's costs seconds, and each check of its rows a query or two. Rows that are computed already are counted
+        before they are fetched.
         """
-        if not self.is_local:
-            return None
         most = _FEW // len(rows.columns)
+        if not self.is_local or (are_computed and rows.count() > most):
+            return None
         found = rows.limit(most + 1).toArrow()
         return found if found.num_rows <= most else None
 

@@ -110,24 +110,28 @@ def table_asset(
 def publish(night: Night, table: Table, candidate: Candidate, consumed: Consumed) -> Verdict:
     """Check a candidate and, if its contract holds, write it; the verdict says which it was."""
     rows: DataFrame | pa.Table = table.conform(candidate.rows)
-    few = None if night.is_large else night.lake.few(with_rules(rows, table))
+    is_computed = candidate.is_persisted
+    if night.is_large and not is_computed:
+        rows, is_computed = _computed(rows, table, candidate), True
+    few = night.lake.few(with_rules(rows, table), are_computed=night.is_large)
     if few is not None:
         verdict, rows = validate(few, table), few.select(table.column_names)
     else:
-        if not candidate.is_persisted:
-            # Not `persist`: every later query would plan, and compare with the cache, all that the rows were made from.
-            rows = clustered(rows, table, candidate).localCheckpoint()
+        rows = rows if is_computed else _computed(rows, table, candidate)
         verdict = validate(rows, table)
     if verdict.passed:
         write(night, table, rows, candidate, consumed, verdict.row_count)
     return verdict
 
 
-def clustered(rows: DataFrame, table: Table, candidate: Candidate) -> DataFrame:
-    """Bring the rows of a partition together, so that each is one file (or a few, if it is large) and not one per task."""
-    if candidate.days is None or table.partitioned_by is None:
-        return rows
-    return rows.hint("rebalance", F.col(table.partitioned_by))
+def _computed(rows: DataFrame, table: Table, candidate: Candidate) -> DataFrame:
+    """Compute the rows and keep them: those of a partition together, so that each is one file and not one per task.
+
+    Not `persist`: every later query would plan, and compare with the cache, all that the rows were made from.
+    """
+    if candidate.days is not None and table.partitioned_by is not None:
+        rows = rows.hint("rebalance", F.col(table.partitioned_by))
+    return rows.localCheckpoint()
 
 
 def recorded(night: Night, table: Table, verdict: Verdict) -> Iterator[Event]:

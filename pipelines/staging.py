@@ -12,6 +12,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,7 +97,10 @@ def staged_batches(folder: Path, table: Table, without: DataFrame) -> Callable[[
         table: what they are rows of.
         without: source_uri, source_etag and record_index of rows that are left out (at most as many as there are rows).
     """
-    left_out = _key(without.select(*_SOURCE).toArrow())
+
+    @cache
+    def left_out() -> pa.Array:
+        return _key(without.select(*_SOURCE).toArrow())
 
     def read(columns: Sequence[str]) -> pa.RecordBatchReader:
         schema = pa.schema([delivery_schema(table).field(name) for name in columns])
@@ -106,7 +110,7 @@ def staged_batches(folder: Path, table: Table, without: DataFrame) -> Callable[[
         needed = list({*columns, *_SOURCE, "reason"})
         for file in _files(folder):
             for batch in pq.ParquetFile(file).iter_batches(_ROWS, columns=needed):
-                is_kept = pc.and_(pc.is_null(batch["reason"]), pc.invert(pc.is_in(_key(batch), value_set=left_out)))
+                is_kept = pc.and_(pc.is_null(batch["reason"]), pc.invert(pc.is_in(_key(batch), value_set=left_out())))
                 yield batch.filter(is_kept).select(columns)
 
     return read

@@ -7,7 +7,7 @@ objects that the ledger does not know; the next run reads them again and finds t
 # No `from __future__ import annotations`: Dagster reads the annotation of `context` itself.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -219,9 +219,10 @@ def _read_chunk(night: Night, source: _Source, chunk: list[SourceObject], batch_
     with _deliveries(night, source, chunk) as found:
         before = night.lake.read(REJECTED_RECORDS) if night.lake.version(REJECTED_RECORDS) else None
         resolved = source.resolve(found.rows, before)
+        batches = staged_batches(found.folder, source.table, resolved.not_new) if found.folder else None
         steps: list[tuple[Table, Candidate]] = [
             *_exceptions(source, found, resolved, before),
-            (source.table, _new_rows(night, source, found, resolved)),
+            (source.table, Candidate(resolved.new_events, is_persisted=True, batches=batches)),
             (INGEST_FILES, Candidate(_ledger(cloudtrail.files(found.counts, objects), batch_id))),
         ]
         for table, candidate in steps:
@@ -248,13 +249,6 @@ def _exceptions(
         yield CLOUDTRAIL_ADDENDA, Candidate(resolved.addenda, by_key=True, is_persisted=True)
     if is_contested:
         yield source.table, Candidate(resolved.changed_events, by_key=True, is_persisted=True)
-
-
-def _new_rows(night: Night, source: _Source, found: _Found, resolved: cloudtrail.Resolved) -> Candidate:
-    rows = Candidate(resolved.new_events, is_persisted=True)
-    if found.folder is None or not night.is_large:
-        return rows
-    return replace(rows, batches=staged_batches(found.folder, source.table, resolved.not_new))
 
 
 @contextmanager
