@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -194,6 +195,24 @@ def test_read_object__opens_what_was_listed_whatever_its_name(tmp_path, name):
     assert found.uri.isascii()
     assert found.uri.isprintable()
     assert read_object(found.uri) == b"content"
+
+
+@pytest.mark.parametrize("told", [0, 3, 100])
+def test_read_object__reads_all_whatever_size_it_is_told(tmp_path, monkeypatch, told):
+    uri = put(tmp_path).as_uri()
+    monkeypatch.setattr("pipelines.sources.folder.os.fstat", lambda _file: SimpleNamespace(st_size=told))
+    assert read_object(uri) == b"content"
+
+
+def test_read_object__an_empty_object_is_empty(tmp_path):
+    path = put(tmp_path)
+    path.write_bytes(b"")
+    assert read_object(path.as_uri()) == b""
+
+
+def test_read_object__does_not_read_a_folder(tmp_path):
+    with pytest.raises(OSError, match="Is a directory"):
+        read_object(tmp_path.as_uri())
 
 
 @pytest.mark.parametrize("target", ["/nowhere/at/all", "link.json.gz"])

@@ -142,6 +142,14 @@ def _is_suspicious(document: Any) -> bool:
     return bool(found)
 
 
+@given(st.sampled_from([STS, KEY40, JWT, "hunter2-hunter2"]), st.sampled_from(["", *SECRET_NAMES]), plain)
+def test_scrubbed__text_is_the_same_alone_in_a_list_and_in_an_object(secret: str, name: str, beside: Any) -> None:
+    text = f"{name}={secret} {beside}"
+    for _ in range(2):  # asked again, it is remembered
+        assert scrubbed(text) == scrubbed([text])[0] == scrubbed({"a": text})["a"]
+    assert text[:1] in " {[" or scrubbed(text) == scrubbed_text(text)
+
+
 @given(st.text(max_size=3000))
 def test_excerpt__is_at_most_a_kilobyte(text: str) -> None:
     assert len(excerpt(text).encode()) <= 1024

@@ -98,6 +98,9 @@ _PATTERNS = (
     ),
 )
 
+# Text whose lower case has none of them is clean. This is nearly all text, and most of it is new: ids and times.
+_WORDS = tuple({word: None for words in (_NAME_WORDS, *(each.words for each in _PATTERNS)) for word in words})
+
 
 def scrubbed(value: Any) -> Any:
     """Return a JSON document (at most some 250 levels deep) without the secrets in it. Truth values and numbers stay."""
@@ -155,7 +158,7 @@ def _scrubbed_string(text: str) -> str:
             return REMOVED
         else:
             return text if clean == inner and scrubbed_text(text) == text else _dumped(clean)
-    return _scrubbed_short(text) if len(text) < _SHORT else scrubbed_text(text)
+    return scrubbed_text(text)
 
 
 def _dumped(document: Any) -> str:
@@ -168,6 +171,13 @@ def _dumped(document: Any) -> str:
 def scrubbed_text(text: str) -> str:
     """Return free text without what looks like a secret."""
     lower = text.lower()
+    for word in _WORDS:
+        if word in lower:
+            return _without_secrets(text, lower)
+    return text
+
+
+def _without_secrets(text: str, lower: str) -> str:
     for word in _NAME_WORDS:
         if word in lower:
             text = _without_assignments(text)
@@ -200,8 +210,7 @@ def _assigns_a_secret(name: str, sign: str) -> bool:
     return _is_secret(name) or name.lower() == "signature"
 
 
-_scrubbed_short = lru_cache(maxsize=65_536)(scrubbed_text)  # names and ARNs come again and again
-_remembered = lru_cache(maxsize=65_536)(_scrubbed_string)
+_remembered = lru_cache(maxsize=65_536)(_scrubbed_string)  # names and ARNs come again and again
 
 
 @lru_cache(maxsize=65_536)
