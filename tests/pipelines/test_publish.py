@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from expectations.contract import Column, Table
-from expectations.suites import NotEvaluatedError, build_suite, validate
+from expectations.suites import NotEvaluatedError, Verdict, build_suite, validate, with_rules
 from pipelines.lake import Lake
 from pipelines.night import Night
 from pipelines.partitions import PUBLISH_DAYS
@@ -41,6 +41,13 @@ def numbers(spark: SparkSession, *rows: tuple[int | None, str | None]) -> DataFr
     return spark.createDataFrame(list(rows), SCHEMA)
 
 
+def held(frame: DataFrame, table: Table, row_count: int) -> Verdict:
+    """Hold rows against their contract as many and as few: by Spark and in this process, which must say the same."""
+    by_spark = validate(frame, table, row_count)
+    assert validate(with_rules(frame, table).toArrow(), table, row_count) == by_spark
+    return by_spark
+
+
 @pytest.mark.parametrize(
     ("rows", "failure"),
     [
@@ -52,24 +59,24 @@ def numbers(spark: SparkSession, *rows: tuple[int | None, str | None]) -> DataFr
     ],
 )
 def test_validate__every_expectation_can_fail(spark: SparkSession, rows: list[Any], failure: str) -> None:
-    assert validate(numbers(spark, *rows), NUMBERS, len(rows)).failures == (failure,)
+    assert held(numbers(spark, *rows), NUMBERS, len(rows)).failures == (failure,)
 
 
 def test_validate__a_null_is_a_value_of_a_key_in_its_place(spark: SparkSession) -> None:
     columns = (Column("one", "string", "One"), Column("other", "string", "Other"))
     pairs = Table(name="pairs", comment="Pairs.", key=("one", "other"), columns=columns)
     rows = [("a", None), (None, "a"), ("a", "a"), ("aa", ""), ("", "aa"), (None, None), ("", None), (None, "")]
-    assert validate(spark.createDataFrame(rows, "one string, other string"), pairs, len(rows)).passed
+    assert held(spark.createDataFrame(rows, "one string, other string"), pairs, len(rows)).passed
 
 
 def test_validate__a_lost_row_and_a_missing_column_fail(spark: SparkSession) -> None:
-    assert validate(numbers(spark, (1, "odd")), NUMBERS, 2).failures == ("no row was lost (found 1)",)
+    assert held(numbers(spark, (1, "odd")), NUMBERS, 2).failures == ("no row was lost (found 1)",)
     [suite] = [build_suite(NUMBERS, 1, 1)]
     assert len(suite.expectations) == 6
 
 
 def test_validate__good_rows_pass(spark: SparkSession) -> None:
-    verdict = validate(numbers(spark, (1, "odd"), (2, "even"), (2, None)), NUMBERS, 3)
+    verdict = held(numbers(spark, (1, "odd"), (2, "even"), (2, None)), NUMBERS, 3)
     assert verdict.passed
     assert "is_positive" in verdict.checked
 
@@ -109,9 +116,11 @@ def run(spark: SparkSession, folder: Path, *rows: tuple[int, str]) -> tuple[dg.E
     return result, lake
 
 
+@pytest.mark.parametrize("most", [1_000, 0], ids=["few rows", "many rows"])
 def test_table_asset__what_breaks_its_contract_is_not_published_and_stops_what_is_downstream(
-    spark: SparkSession, tmp_path: Path
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
+    monkeypatch.setattr("pipelines.lake._FEW", most)
     good, lake = run(spark, tmp_path, (1, "odd"), (2, "even"))
     assert good.success
     [told] = [each.metadata for each in good.asset_materializations_for_node("number_stage")]
