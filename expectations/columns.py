@@ -80,6 +80,7 @@ _TEXT = {
     "identity_provider": "userIdentity.identityProvider of a federated caller",
     "on_behalf_of": "Identity Center user behind the call: `<identityStoreArn>/<userId>`",
     "sign_in_session_arn": "sessionContext.signInSessionArn",
+    "session_issuer_arn": "User whose credentials a federated user has: sessionContext.sessionIssuer.arn of type IAMUser or Root",
     "in_scope_of": "sessionContext.inScopeOf as JSON: the workload that the credentials were issued to",
     "issued_permission_set": "Identity Center permission set that credentials were fetched for",
     "external_caller_id": "Principal id of the caller, where only the role owner's copy of the issuing call is here",

@@ -348,7 +348,7 @@ def a_federation_token(org: Organisation) -> None:
         response = {"credentials": {"accessKeyId": key, "expiration": expiration(at, 43_200)}, "federatedUser":
                     {"federatedUserId": federated, "arn": f"arn:aws:sts::{account_id}:federated-user/{name}"}}  # fmt: skip
         org.issue(user, "GetFederationToken", at, requestParameters={"name": name}, responseElements=response)
-    issuer = {"type": "IAMUser", "principalId": user["principalId"], "arn": user["arn"], "accountId": account_id}
+    issuer = {"type": user["type"], "principalId": user["principalId"], "arn": user["arn"], "accountId": account_id}
     session = {"type": "FederatedUser", "principalId": federated, "arn": f"arn:aws:sts::{account_id}:federated-user/{name}",
                "accountId": account_id, "accessKeyId": key, "sessionContext": {"sessionIssuer": issuer}}  # fmt: skip
     org.use(with_start(session, at), at)

@@ -106,6 +106,51 @@ IDENTITY_CENTER_CASES = {
     ], resolved(f"IdentityCenterUser:{person('u-9')}", "SSO_LINK", root_name="fay", attribution_confidence=0.80)),
 }  # fmt: skip
 
+
+def federated(name: str, key: str, since: str = T, issuer: str | None = None, **fields: Any) -> Row:
+    """Return a caller with the credentials of GetFederationToken; their records say whose they are: a user's, or root's."""
+    nobodys_role = {"role_arn": None, "session_issuer_arn": issuer and f"arn:aws:iam::{ACCOUNT}:{issuer}"}
+    who = {"identity_type": "FederatedUser", "principal_id": f"{ACCOUNT}:{name}"}
+    return {**session("none", name, key, since), **who, **nobodys_role, **fields}
+
+
+def federate(who: Row, name: str, key: str, at: str = T) -> Row:
+    return call(who, at, event_source="sts.amazonaws.com", event_name="GetFederationToken",
+                request_parameters=json.dumps({"name": name}), response_elements=json.dumps({
+                    "credentials": {"accessKeyId": key}, "federatedUser": {"federatedUserId": f"{ACCOUNT}:{name}"}}))  # fmt: skip
+
+
+FEDERATED_CASES = {
+    "its issuing is not in the logs, its records name the user": Case(f"{ACCOUNT}:guest1", [
+        call(federated("guest1", "ASIA-G1"), seconds(5)), call(federated("guest1", "ASIA-G2", issuer="user/team/fay"), seconds(6)),
+    ], resolved(by("team/fay"), "SELF_ROOT", root_name="fay", root_account_id=ACCOUNT, chain_depth=0, issuing_api=None,
+                assumed_by_type="IAMUser", is_cross_account=False)),
+    "its records name the root user": Case(f"{ACCOUNT}:guest2", [
+        call(federated("guest2", "ASIA-G3", issuer="root"), seconds(5)),
+    ], resolved(f"Root:arn:aws:iam::{ACCOUNT}:root", "SELF_ROOT", root_name="root", chain_depth=0)),
+    "its records name nobody": Case(f"{ACCOUNT}:guest3", [
+        call(federated("guest3", "ASIA-G4"), seconds(5)),
+    ], unknown("NO_ISSUANCE", assumed_by_type=None)),
+    "its records name two": Case(f"{ACCOUNT}:guest4", [
+        call(federated("guest4", "ASIA-G5", issuer="user/fay"), seconds(5)),
+        call(federated("guest4", "ASIA-G6", issuer="user/bob"), seconds(6)),
+    ], unknown("NO_ISSUANCE", assumed_by_type=None)),
+    "the issuing call comes before what its records name": Case(f"{ACCOUNT}:guest5", [
+        federate(user("fay"), "guest5", "ASIA-G7"), call(federated("guest5", "ASIA-G7", issuer="user/fay"), seconds(5)),
+    ], resolved(by("fay"), "KEY_EXACT", chain_depth=0, issuing_api="GetFederationToken")),
+    "two users made one of the name in one second, its records name one": Case(f"{ACCOUNT}:guest6", [
+        federate(user("fay"), "guest6", "ASIA-G8"), federate(user("bob"), "guest6", "ASIA-G9"),
+        call(federated("guest6", "ASIA-GA", issuer="user/bob"), seconds(5)),
+    ], resolved(by("bob"), "SELF_ROOT", chain_depth=0, candidate_names=None), since="used"),
+    "what its records name is not for a sibling of its sign-in to say": Case(f"{ACCOUNT}:guest7", [
+        federate(user("bob"), "guest7", "ASIA-GB"), call(federated("guest7", "ASIA-GB", sign_in_session_arn=f"{SIGN_IN}7"), seconds(5)),
+        call(federated("guest7", "ASIA-GC", seconds(900), "user/fay", sign_in_session_arn=f"{SIGN_IN}7"), seconds(905)),
+    ], resolved(by("fay"), "SELF_ROOT", chain_depth=0), since=seconds(900)),
+    "a role's issuer is no user, whatever it says": Case("AROA-noiss:n", [
+        call({**session("noiss", "n", "ASIA-NI", T), "session_issuer_arn": f"arn:aws:iam::{ACCOUNT}:user/eve"}, seconds(5)),
+    ], unknown("NO_ISSUANCE", assumed_by_type=None)),
+}  # fmt: skip
+
 WORKLOAD_CASES = {
     "a function, as AWS says": Case("AROA-fn:resize", [
         call({**session("fn", "resize", "ASIA-FN", T),
@@ -296,7 +341,15 @@ CHAIN_CASES = {
     ], unknown("NO_ACCOUNT", doubts=["its account is no number of twelve digits"])),
 }  # fmt: skip
 
-CASES = IDENTITY_CENTER_CASES | WORKLOAD_CASES | NEIGHBOUR_CASES | ASSUMED_ROOT_CASES | CLAIM_CASES | CHAIN_CASES
+CASES = (
+    IDENTITY_CENTER_CASES
+    | FEDERATED_CASES
+    | WORKLOAD_CASES
+    | NEIGHBOUR_CASES
+    | ASSUMED_ROOT_CASES
+    | CLAIM_CASES
+    | CHAIN_CASES
+)
 
 
 @pytest.fixture(scope="module")

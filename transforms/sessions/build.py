@@ -234,6 +234,7 @@ def _used(usage: DataFrame) -> DataFrame:
             F.sum(F.when(~is_direct, F.col("event_count")).otherwise(0)).alias("forward_access_count"),
             *[F.max(name).alias(name) for name in ("assumed_root", *OF_WHOM)],
             the_only("on_behalf_of"),
+            the_only("session_issuer_arn"),
             F.array_sort(F.collect_set(own_key)).alias("own_key_ids"),
             F.array_sort(F.collect_set("access_key_id")).alias("used_key_ids"),
         )

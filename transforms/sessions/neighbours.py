@@ -212,7 +212,9 @@ def with_siblings(sessions: DataFrame, others: DataFrame) -> DataFrame:
         )
     )
     joined = sessions.join(known, on=["sign_in_session_arn", "principal_id"], how="left")
-    is_unbound = ~F.col("is_ambiguous") & F.coalesce(F.col("attribution_method") == "SELF_ROOT", F.lit(True))
+    # A federated user's own records name the user behind it: that is not for siblings to say.
+    is_own = (F.col("attribution_method") == "SELF_ROOT") & F.col("principal_type").isin(*PERSON)
+    is_unbound = ~F.col("is_ambiguous") & (F.col("attribution_method").isNull() | is_own)
     is_other = F.coalesce(F.col("sibling.parent_session_id") != F.col("credential_session_id"), F.lit(True))
     is_older = F.coalesce(F.col("sibling.parent_started_at") <= F.col("started_at"), F.lit(True))
     has_one = is_unbound & is_other & is_older & F.coalesce(F.size("sibling_assumers") == 1, F.lit(False))
