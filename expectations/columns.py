@@ -211,7 +211,7 @@ _TIMES = {
     "first_event_at": "First event",
     "last_event_at": "Last event",
     "started_at": "Start: when issued, else the creation date that its events carry",
-    "expires_at": "When the credentials expire",
+    "expires_at": "When the credentials expire: as the response says, else start and life, where that is certain",
     "child_started_at": "Start of the issued session",
     "parent_started_at": "Start of the parent session",
     "first_observed_at": "First time the role session was issued or used",

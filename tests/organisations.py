@@ -166,7 +166,11 @@ class Organisation:
                 `request` (more of it).
         """
         key, says_whose = self.new_key(), how.pop("says_whose", True)
-        response: Any = {"credentials": {"accessKeyId": key, "expiration": expiration(at, how.pop("life", 3600))}}
+        life = how.pop("life", 3600)
+        response: Any = {"credentials": {"accessKeyId": key, "expiration": expiration(at, life)}}
+        asked = self.one_of({}, {"durationSeconds": life}, {"durationSeconds": str(life)}) if life != 23_700 else {}
+        if self.is_so(0.1):
+            del response["credentials"]["expiration"]
         if says_whose:
             response["assumedRoleUser"] = {"assumedRoleId": f"{role.id}:{name}", "arn": f"{session_arn(role, name)}"}
         request: Any = {"roleArn": role.arn, "roleSessionName": name, **how.pop("request", {})}
@@ -330,7 +334,7 @@ def a_users_token(org: Organisation) -> None:
     """GetSessionToken: temporary credentials that stay the user's; from there perhaps a role."""
     at, user, key = org.moment(), org.user(), org.new_key()
     if org.is_so(0.8):
-        response = {"credentials": {"accessKeyId": key, "expiration": expiration(at, 129_600)}}
+        response = {"credentials": {"accessKeyId": key, "expiration": org.one_of(expiration(at, 129_600), None)}}
         org.issue(
             user, "GetSessionToken", at, requestParameters={"durationSeconds": 129_600}, responseElements=response
         )
@@ -344,8 +348,8 @@ def a_federation_token(org: Organisation) -> None:
     at, user, key = org.moment(), org.one_of(org.user(), org.root_user()), org.new_key()
     account_id, name = user["accountId"], org.one_of(*NAMES)
     federated = f"{account_id}:{name}"
-    if org.is_so(0.8):
-        response = {"credentials": {"accessKeyId": key, "expiration": expiration(at, 43_200)}, "federatedUser":
+    if org.is_so(0.6):
+        response = {"credentials": {"accessKeyId": key, "expiration": org.one_of(expiration(at, 43_200), None)}, "federatedUser":
                     {"federatedUserId": federated, "arn": f"arn:aws:sts::{account_id}:federated-user/{name}"}}  # fmt: skip
         org.issue(user, "GetFederationToken", at, requestParameters={"name": name}, responseElements=response)
     issuer = {"type": user["type"], "principalId": user["principalId"], "arn": user["arn"], "accountId": account_id}

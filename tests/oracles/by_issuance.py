@@ -168,11 +168,14 @@ def _known_user(lake: Lake, caller: Principal, at: datetime) -> Principal:
     return Principal(type_, arn, name_of_person(type_, arn), caller.account_id)
 
 
-def _end_of(lake: Lake, session: Session, started_at: datetime) -> datetime:
+def expiry_of(lake: Lake, session: Session) -> datetime | None:
     """Return when a session ends: as its issuance says, if it is known which that is."""
     issuances = _best_issuances(lake, session)
-    expires_at = issuances[0].expires_at if len(issuances) == 1 else None
-    return expires_at or started_at + LIFE_OF_CALLER
+    return issuances[0].expires_at if len(issuances) == 1 else None
+
+
+def _end_of(lake: Lake, session: Session, started_at: datetime) -> datetime:
+    return expiry_of(lake, session) or started_at + LIFE_OF_CALLER
 
 
 def _best_issuances(lake: Lake, session: Session) -> list[Issuance]:

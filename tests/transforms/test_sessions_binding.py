@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from expectations.tables import CLOUDTRAIL_EVENTS, CREDENTIAL_SESSIONS
-from tests.builders import ACCOUNT, Row, frame
+from tests.builders import ACCOUNT, Row, at, frame
 from tests.transforms.small_logs import (
     OTHER,
     UNLOGGED,
@@ -120,6 +120,11 @@ ROOT_CASES = {
              response_elements='{"credentials": {"accessKeyId": "ASIA-MF2", "expiration": "May 3, 2026, 10:00:00 PM"}}'),
         call(user("mfa2", "ASIA-MF2", T), "2026-05-03 21:59:00"), call(user("mfa2", "ASIA-MF2", T), "2026-05-03 22:10:00"),
     ], resolved(by("mfa2"), "KEY_EXACT", chain_depth=0, used_after_expiry=True)),
+    "GetSessionToken, its end follows from what was asked for": Case("AIDA-mfa3", [
+        call(user("mfa3"), event_source="sts.amazonaws.com", event_name="GetSessionToken",
+             request_parameters='{"durationSeconds": 3600}', response_elements='{"credentials": {"accessKeyId": "ASIA-MF3"}}'),
+        call(user("mfa3", "ASIA-MF3", T), seconds(3600)), call(user("mfa3", "ASIA-MF3", T), seconds(3901)),
+    ], resolved(by("mfa3"), "KEY_EXACT", chain_depth=0, used_after_expiry=True, expires_at=at(seconds(3600)))),
     "GetFederationToken": Case("111111111111:fed", [
         call(user("fay"), event_source="sts.amazonaws.com", event_name="GetFederationToken",
              request_parameters='{"name": "fed"}', response_elements='{"credentials": {"accessKeyId": "ASIA-FED"}, '
