@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from expectations.tables import CLOUDTRAIL_EVENTS, CREDENTIAL_SESSIONS
-from tests.builders import ACCOUNT, Row, frame
+from tests.builders import ACCOUNT, Row, at, frame
 from tests.transforms.small_logs import (
     OTHER,
     UNLOGGED,
@@ -219,6 +219,31 @@ NEIGHBOUR_CASES = {
         owners("AROA-caller3:n", "oc3", "ASIA-OC3", seconds(60)),
     ], unknown("AMBIGUOUS", candidate_names=["n since 2026-05-02T10:00:00Z", "n since 2026-05-02T10:00:30Z"],
                attribution_confidence=0.0, parent_session_id=None)),
+    "two of its sessions were live, both issued to one user": Case("AROA-od1:n", [
+        *[assume(user("ann"), "dual1", "n", f"ASIA-D1{n}", seconds(n)) for n in (0, 30)],
+        owners("AROA-dual1:n", "od1", "ASIA-OD1", seconds(60)),
+    ], resolved(by("ann"), "OWNER_COPY", chain_depth=2, chain=[arn("dual1"), arn("od1", OTHER)], assumed_by_id="AROA-dual1:n",
+                parent_started_at=at(seconds(30)), candidates=None)),
+    "both sets of credentials of an instance were live": Case("AROA-od2:n", [
+        *[assume(other("AWSService", invoked_by="ec2.amazonaws.com"), "dual2", INSTANCE, f"ASIA-D2{n}", answers_who=False) for n in (1, 2)],
+        *[call(session("dual2", INSTANCE, f"ASIA-D2{n}", T), seconds(5)) for n in (1, 2)],
+        owners(f"AROA-dual2:{INSTANCE}", "od2", "ASIA-OD2", seconds(60)),
+    ], resolved(f"EC2Instance:{INSTANCE}", "OWNER_COPY", chain_depth=2, is_chained=True)),
+    "two of its sessions were live, of one nobody knows whose it was": Case("AROA-od3:n", [
+        assume(user("ann"), "dual3", "n", "ASIA-D31", seconds(0)), call(session("dual3", "n", "ASIA-D32", seconds(30)), seconds(40)),
+        owners("AROA-dual3:n", "od3", "ASIA-OD3", seconds(60)),
+    ], unknown("AMBIGUOUS", parent_session_id=None)),
+    "two of its sessions were live, issued to one role session with two sets of credentials": Case("AROA-od4:n", [
+        *[assume(user(who), "hub4", "n", f"ASIA-H4{who}", seconds(n)) for who, n in (("ann", 0), ("bob", 10))],
+        assume(session("hub4", "n", "ASIA-H4ann", seconds(0)), "dual4", "n", "ASIA-D41", seconds(20)),
+        assume(session("hub4", "n", "ASIA-H4bob", seconds(10)), "dual4", "n", "ASIA-D42", seconds(30)),
+        owners("AROA-dual4:n", "od4", "ASIA-OD4", seconds(60)),
+    ], unknown("AMBIGUOUS", parent_session_id=None)),
+    "two of its sessions were live, themselves of owner's copies": Case("AROA-od5:n", [
+        assume(user("ann"), "hub5", "n", "ASIA-H5", seconds(0)),
+        *[owners("AROA-hub5:n", "dual5", f"ASIA-D5{n}", seconds(n)) for n in (20, 30)],
+        owners("AROA-dual5:n", "od5", "ASIA-OD5", seconds(60), OTHER),
+    ], unknown("AMBIGUOUS", parent_session_id=None)),
     "the caller's account is none of ours": Case("AROA-oc4:n", [
         owners("AROA-nobody:n", "oc4", "ASIA-OC4", seconds(60), UNLOGGED),
     ], resolved("ExternalPrincipal:AROA-nobody:n", "OWNER_COPY", root_account_id=UNLOGGED)),
