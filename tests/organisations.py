@@ -173,7 +173,7 @@ class Organisation:
             del response["credentials"]["expiration"]
         if says_whose:
             response["assumedRoleUser"] = {"assumedRoleId": f"{role.id}:{name}", "arn": f"{session_arn(role, name)}"}
-        request: Any = {"roleArn": role.arn, "roleSessionName": name, **how.pop("request", {})}
+        request: Any = {"roleArn": role.arn, "roleSessionName": name, **asked, **how.pop("request", {})}
         if self.is_so(0.05):
             response = None  # more than 100 KB, and left out (SEMANTICS §3)
             request = request if self.is_so(0.5) else None
@@ -438,10 +438,10 @@ def a_key_again(org: Organisation) -> None:
 
 
 def a_younger_caller(org: Organisation) -> None:
-    """A role is taken with credentials that began after that: some clock lies."""
+    """A role is taken with credentials that began after that: some clock lies, unless it is by a second."""
     at = org.moment()
     session, _ = org.assume(org.user(), org.one_of(*org.roles), org.one_of(*NAMES), at)
-    caller = with_start(session, at + timedelta(seconds=20))
+    caller = with_start(session, at + timedelta(seconds=org.one_of(11, 12, 20)))
     org.assume(caller, org.one_of(*org.roles), "child", at + timedelta(seconds=10))
 
 
@@ -457,9 +457,10 @@ def itself_again(org: Organisation) -> None:
 
 
 def a_ring(org: Organisation) -> None:
-    """Two sessions of one second that took each other's role: only records that lie say so."""
+    """Two sessions of one second, or of two, that took each other's role: only records that lie say so."""
     at, (one, other) = org.moment(), org.roles[:2]
-    ring = [role_session(each, "ring", at, org.new_key()) for each in (one, other)]
+    off = timedelta(seconds=org.one_of(0, 1))
+    ring = [role_session(one, "ring", at, org.new_key()), role_session(other, "ring", at + off, org.new_key())]
     for who, taken in zip(ring, (other, one), strict=True):
         org.assume(who, taken, "ring", at)
     for session in ring:
