@@ -166,10 +166,14 @@ class Organisation:
                 `request` (more of it).
         """
         key, says_whose = self.new_key(), how.pop("says_whose", True)
-        response: Any = {"credentials": {"accessKeyId": key, "expiration": expiration(at, how.pop("life", 3600))}}
+        life = how.pop("life", 3600)
+        response: Any = {"credentials": {"accessKeyId": key, "expiration": expiration(at, life)}}
+        asked = self.one_of({}, {"durationSeconds": life}, {"durationSeconds": str(life)}) if life != 23_700 else {}
+        if self.is_so(0.1):
+            del response["credentials"]["expiration"]
         if says_whose:
             response["assumedRoleUser"] = {"assumedRoleId": f"{role.id}:{name}", "arn": f"{session_arn(role, name)}"}
-        request: Any = {"roleArn": role.arn, "roleSessionName": name, **how.pop("request", {})}
+        request: Any = {"roleArn": role.arn, "roleSessionName": name, **asked, **how.pop("request", {})}
         if self.is_so(0.05):
             response = None  # more than 100 KB, and left out (SEMANTICS §3)
             request = request if self.is_so(0.5) else None
@@ -330,7 +334,7 @@ def a_users_token(org: Organisation) -> None:
     """GetSessionToken: temporary credentials that stay the user's; from there perhaps a role."""
     at, user, key = org.moment(), org.user(), org.new_key()
     if org.is_so(0.8):
-        response = {"credentials": {"accessKeyId": key, "expiration": expiration(at, 129_600)}}
+        response = {"credentials": {"accessKeyId": key, "expiration": org.one_of(expiration(at, 129_600), None)}}
         org.issue(
             user, "GetSessionToken", at, requestParameters={"durationSeconds": 129_600}, responseElements=response
         )
@@ -344,11 +348,11 @@ def a_federation_token(org: Organisation) -> None:
     at, user, key = org.moment(), org.one_of(org.user(), org.root_user()), org.new_key()
     account_id, name = user["accountId"], org.one_of(*NAMES)
     federated = f"{account_id}:{name}"
-    if org.is_so(0.8):
-        response = {"credentials": {"accessKeyId": key, "expiration": expiration(at, 43_200)}, "federatedUser":
+    if org.is_so(0.6):
+        response = {"credentials": {"accessKeyId": key, "expiration": org.one_of(expiration(at, 43_200), None)}, "federatedUser":
                     {"federatedUserId": federated, "arn": f"arn:aws:sts::{account_id}:federated-user/{name}"}}  # fmt: skip
         org.issue(user, "GetFederationToken", at, requestParameters={"name": name}, responseElements=response)
-    issuer = {"type": "IAMUser", "principalId": user["principalId"], "arn": user["arn"], "accountId": account_id}
+    issuer = {"type": user["type"], "principalId": user["principalId"], "arn": user["arn"], "accountId": account_id}
     session = {"type": "FederatedUser", "principalId": federated, "arn": f"arn:aws:sts::{account_id}:federated-user/{name}",
                "accountId": account_id, "accessKeyId": key, "sessionContext": {"sessionIssuer": issuer}}  # fmt: skip
     org.use(with_start(session, at), at)
@@ -434,10 +438,10 @@ def a_key_again(org: Organisation) -> None:
 
 
 def a_younger_caller(org: Organisation) -> None:
-    """A role is taken with credentials that began after that: some clock lies."""
+    """A role is taken with credentials that began after that: some clock lies, unless it is by a second."""
     at = org.moment()
     session, _ = org.assume(org.user(), org.one_of(*org.roles), org.one_of(*NAMES), at)
-    caller = with_start(session, at + timedelta(seconds=20))
+    caller = with_start(session, at + timedelta(seconds=org.one_of(11, 12, 20)))
     org.assume(caller, org.one_of(*org.roles), "child", at + timedelta(seconds=10))
 
 
@@ -453,9 +457,10 @@ def itself_again(org: Organisation) -> None:
 
 
 def a_ring(org: Organisation) -> None:
-    """Two sessions of one second that took each other's role: only records that lie say so."""
+    """Two sessions of one second, or of two, that took each other's role: only records that lie say so."""
     at, (one, other) = org.moment(), org.roles[:2]
-    ring = [role_session(each, "ring", at, org.new_key()) for each in (one, other)]
+    off = timedelta(seconds=org.one_of(0, 1))
+    ring = [role_session(one, "ring", at, org.new_key()), role_session(other, "ring", at + off, org.new_key())]
     for who, taken in zip(ring, (other, one), strict=True):
         org.assume(who, taken, "ring", at)
     for session in ring:

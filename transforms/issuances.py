@@ -47,7 +47,7 @@ LINK_CALLS: tuple[tuple[str, str], ...] = (
 ISSUING_CALLS = SESSION_CALLS + LINK_CALLS
 
 _REQUEST = (
-    "roleArn string, roleSessionName string, sourceIdentity string, name string, targetPrincipal string, "
+    "roleArn string, roleSessionName string, sourceIdentity string, name string, targetPrincipal string, durationSeconds string, "
     "identityId string, tags array<struct<key: string, value: string>>, incomingTransitiveTags map<string, string>"
 )
 _GIVEN = "credentials struct<accessKeyId: string, expiration: string>, assumedRoleUser struct<assumedRoleId: string>"
@@ -59,6 +59,17 @@ _SERVICE_EVENT = "account_id string, role_name string"
 
 # `Jul 10, 2023, 6:30:22 PM`, `Sep 17, 2020 8:04:10 PM`; newer Javas put U+202F before AM and PM, hence the clean-up below.
 _EXPIRATION_FORMATS = ("MMM d, yyyy, h:mm:ss a", "MMM d, yyyy h:mm:ss a")
+
+# Seconds that credentials live where the request names none (SEMANTICS §4). Not of AssumeRoleWithSAML: its assertion can end the
+# session before the time that was asked for, and in real records does.
+_LIVES = {
+    "AssumeRole": 3_600,
+    "AssumeRoleWithWebIdentity": 3_600,
+    "AssumeRoot": 900,
+    "GetFederationToken": 43_200,
+    "GetSessionToken": 43_200,
+}
+_LONGEST_LIFE, _LONGEST_LIFE_OF_ROOTS = 129_600, 3_600
 
 _ROLE_IN_MESSAGE = r"on resource: (arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+)"
 
@@ -116,7 +127,7 @@ def build_credential_issuances(events: DataFrame) -> DataFrame:
     ]  # fmt: skip
     of_any_copy = [
         "issued_principal_id", "issued_session_name", "issued_access_key_id", "issued_role_arn", "issued_role_account_id",
-        "issued_permission_set", "expires_at", "session_tags",
+        "issued_permission_set", "expires_at", "session_tags", "asked_seconds", "has_request",
     ]  # fmt: skip
     actions = described.groupBy("action_id").agg(
         F.min(F.date_trunc("second", "event_at")).alias("issued_at"),
@@ -125,7 +136,11 @@ def build_credential_issuances(events: DataFrame) -> DataFrame:
         *[F.max(name).alias(name) for name in of_any_copy],
         F.array_sort(F.collect_set("event_id")).alias("issuing_event_ids"),
     )
-    return CREDENTIAL_ISSUANCES.conform(actions)
+    ends_at = F.timestamp_seconds(F.unix_timestamp("issued_at") + _life())
+    with_end = actions.withColumn(
+        "expires_at", F.coalesce("expires_at", F.when(F.col("outcome") == "success", ends_at))
+    )
+    return CREDENTIAL_ISSUANCES.conform(with_end.drop("asked_seconds", "has_request"))
 
 
 def _issued() -> list[Column]:
@@ -162,6 +177,8 @@ def _issued() -> list[Column]:
         account_id.alias("issued_role_account_id"),
         F.col("service_event.role_name").alias("issued_permission_set"),
         _expiry().alias("expires_at"),
+        F.col("request.durationSeconds").alias("asked_seconds"),
+        (F.coalesce("request.roleArn", "request.name", "request.targetPrincipal").isNotNull()).alias("has_request"),
         _session_tags().alias("session_tags"),
         F.coalesce(
             "request.sourceIdentity", F.get("response.credentialSet.sourceIdentity", F.lit(0)), "source_identity"
@@ -261,8 +278,29 @@ def _account_in(arn: Column) -> Column:
     return F.nullif(F.regexp_extract(F.coalesce(arn, F.lit("")), r"^arn:[^:]*:[^:]*:[^:]*:([0-9]{12}):", 1), F.lit(""))
 
 
+def _life() -> Column:
+    """How many seconds the credentials of an action live, by its request or, if that names none, by STS's own default.
+
+    Null wherever that is not certain: STS does as the request says, but a service, and the console where it switches role, get other
+    lives for their credentials than they ask for; of another account's caller it is not known whether it is one of these. A request
+    that is not there at all was left out of the record; GetSessionToken alone needs none.
+    """
+    kind, api = F.col("caller_identity_type"), F.col("issuing_api")
+    asked = F.col("asked_seconds").try_cast("bigint")
+    default = F.coalesce(*[F.when(api == name, F.lit(seconds)) for name, seconds in _LIVES.items()])
+    is_silent = F.col("asked_seconds").isNull() & (F.col("has_request") | (api == "GetSessionToken"))
+    life = F.when(asked.between(1, _LONGEST_LIFE), asked).when(is_silent & (kind != "AWSAccount"), default)
+    is_of_root = (kind == "Root") & api.isin("GetFederationToken", "GetSessionToken")
+    is_certain = (
+        default.isNotNull()
+        & kind.isin("IAMUser", "Root", "AssumedRole", "WebIdentityUser", "AWSAccount")
+        & F.col("caller_invoked_by").isNull()
+    )
+    return F.when(is_certain, F.when(is_of_root, F.least(life, F.lit(_LONGEST_LIFE_OF_ROOTS))).otherwise(life))
+
+
 def _expiry() -> Column:
-    """When the credentials expire, UTC; null where it is not said, or not in a spelling that was ever seen."""
+    """When the response says that the credentials expire, UTC; null where it does not, or not in a spelling that was ever seen."""
     told = F.regexp_replace(F.col("given.expiration"), "[\u00a0\u202f]", " ")
     spelled = [F.try_to_timestamp(told, F.lit(form)) for form in _EXPIRATION_FORMATS]
     return F.coalesce(*spelled, told.try_cast("timestamp"))

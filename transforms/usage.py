@@ -46,6 +46,7 @@ def count_usage(events: DataFrame) -> DataFrame:
         F.max("credential_from_console").alias("credential_from_console"),
         F.max("assumed_root").alias("assumed_root"),
         the_only("on_behalf_of"),
+        the_only("session_issuer_arn"),
         # There it names the session that is being made, not the caller's.
         F.max(F.when(F.col("event_name") != "CreateOAuth2Token", F.col("sign_in_session_arn"))).alias(
             "sign_in_session_arn"

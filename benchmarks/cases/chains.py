@@ -128,7 +128,7 @@ def case_25_a_session_token_of_36_hours(scene: Scene) -> None:
 
 
 def case_26_a_federation_token_in_the_console(scene: Scene) -> None:
-    """GetFederationToken → console → `acct:name` echo, root IAM user."""
+    """GetFederationToken → console → `acct:name` echo, root IAM user; so it is where the issuing call is lost: sessionIssuer."""
     user = scene.user("broker", scene.company.one)
     session = get_federation_token(scene, user, "guest", scene.at())
     issued_key = as_federated_user(session, user, session.access_key_ids[0], "guest")
@@ -139,6 +139,10 @@ def case_26_a_federation_token_in_the_console(scene: Scene) -> None:
         scene.act(as_federated_user(session, user, scene.key(), "guest"), scene.at(3 + number))
     scene.expect(session, resolved("ECHO_ROLEID", "KEY_EXACT"))
     scene.check_sessions("one session", session.principal_id, 1)
+
+    unseen = get_federation_token(scene, user, "visitor", scene.at(20), is_logged=False)
+    scene.act(as_federated_user(unseen, user, unseen.access_key_ids[0], "visitor"), scene.at(21), scene.at(22))
+    scene.expect(unseen, resolved("SELF_ROOT"), "its issuing is lost", key=unseen.access_key_ids[0])
 
 
 def case_27_a_login_on_the_command_line(scene: Scene) -> None:

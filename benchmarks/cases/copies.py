@@ -40,7 +40,7 @@ def case_14_a_caller_from_outside(scene: Scene) -> None:
 
 
 def case_15_the_owners_copy_of_a_known_caller(scene: Scene) -> None:
-    """Owner copy only, `AROA:name` known live session → chained; two live → AMBIGUOUS."""
+    """Owner copy only, `AROA:name` known live session → chained; two live → AMBIGUOUS, unless both were issued to one assumer."""
     first, second = scene.user("dora", scene.company.one), scene.user("emil", scene.company.one)
     hub = scene.role("hub", scene.company.one)
     for start, users in ((0, (first,)), (20, (first, second))):
@@ -57,6 +57,15 @@ def case_15_the_owners_copy_of_a_known_caller(scene: Scene) -> None:
         scene.act(scene.with_key(chained), scene.at(start + 6), scene.at(start + 7))
         outcome = resolved("OWNER_COPY") if len(live) == 1 else ambiguous()
         scene.expect(chained, outcome, f"{len(live)} live", key=chained.access_key_ids[0])
+
+    for start in (40, 42):
+        session = take_role(scene, scene.long_term(first), Grant(hub, "hub-40", scene.at(start)))
+        scene.act(scene.with_key(session), scene.at(start + 1), scene.at(start + 4))
+        scene.expect(session, resolved("KEY_EXACT"), f"hub-40 since {start}", key=session.access_key_ids[0])
+    grant = Grant(scene.role("spoke-40", scene.company.two), "spoke", scene.at(45), copies=(OWNER,))
+    chained = take_role(scene, scene.with_key(session), grant)
+    scene.act(scene.with_key(chained), scene.at(46))
+    scene.expect(chained, resolved("OWNER_COPY"), "2 live of one user", key=chained.access_key_ids[0])
 
 
 def case_16_a_callers_copy_comes_late(scene: Scene) -> None:

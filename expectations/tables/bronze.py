@@ -21,7 +21,7 @@ CLOUDTRAIL_EVENTS = Table(
         asn aso request_parameters response_elements additional_event_data addendum_event_id source_uri
         identity_user_name identity_provider on_behalf_of sign_in_session_arn in_scope_of ec2_role_delivery
         credential_from_console assumed_root service_event_details resources request_id event_version addendum
-        source_etag record_index body_sha256""",
+        source_etag record_index body_sha256 session_issuer_arn""",
         required="""event_id action_id event_at event_date recipient_account_id event_source event_name event_category outcome
         source_uri source_etag record_index body_sha256""",
     ),

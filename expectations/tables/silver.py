@@ -39,7 +39,7 @@ SESSION_USAGE = Table(
         """event_date identity_type principal_id session_created_at access_key_id invoked_by recipient_account_id
         credential_session_id first_event_at last_event_at event_count failed_count
         identity_arn identity_account_id role_arn source_identity mfa_authenticated credential_from_console
-        assumed_root on_behalf_of sign_in_session_arn in_scope_of""",
+        assumed_root on_behalf_of sign_in_session_arn in_scope_of session_issuer_arn""",
         required="event_date recipient_account_id first_event_at last_event_at event_count failed_count",
     ),
     rules={

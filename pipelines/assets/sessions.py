@@ -118,9 +118,13 @@ def _other_days(
     due = only_due(waiting, windows, clock).select(*columns).unionByName(_asking(night, touched, bound_days))
     due = _kept(due)
     tops = touched.select("top_session_id").unionByName(due.select("top_session_id")).distinct()
-    # Who leads back through another session began with it or later.
+    # Who leads back through another session began with it or later, or a second before.
     earliest = min((day for day in (*bound_days, *days_in(due.select("started_date"))) if day), default=None)
-    later = table if earliest is None else table.where(f"started_date >= DATE'{earliest}' OR started_date IS NULL")
+    later = (
+        table
+        if earliest is None
+        else table.where(f"started_date >= DATE'{earliest}' - INTERVAL 1 DAY OR started_date IS NULL")
+    )
     descendants = later.join(tops, on="top_session_id", how="left_semi")
     # Those of a circle have no top in common; if one is looked at again, so are the others and all below them.
     circle = touched.where(is_in_circle()).select(F.lit(True).alias("is_touched")).limit(1)

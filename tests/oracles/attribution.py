@@ -10,7 +10,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from tests.oracles.by_evidence import bind
-from tests.oracles.by_issuance import OWNER_COPY, doubts
+from tests.oracles.by_issuance import OWNER_COPY, doubts, expiry_of
 from tests.oracles.issuances import LINKS, NODE, Issuance, issuances_of
 from tests.oracles.lake import Binding, Lake
 from tests.oracles.records import NOBODY, Log, Principal, calls_of
@@ -143,6 +143,7 @@ def credential_sessions(log: Log) -> dict[str, dict[str, Any]]:
 def _row(lake: Lake, session: Session, bindings: Mapping[str, Binding]) -> dict[str, Any]:
     binding = bindings[session.id]
     root = _root_or_loop(lake, session, bindings)
+    expires_at = expiry_of(lake, session)
     who = binding.link.assumer if binding.link else None
     is_resolved = root.reason is None and root.principal.id is not None and root.confidence >= LEAST_RESOLVED
     return {
@@ -152,6 +153,9 @@ def _row(lake: Lake, session: Session, bindings: Mapping[str, Binding]) -> dict[
         "role_arn": session.role_arn,
         "account_id": session.account_id,
         "started_at": session.started_at,
+        "expires_at": expires_at,
+        "used_after_expiry": expires_at is not None
+        and any(not use.invoked_by and use.at > expires_at + timedelta(minutes=5) for use in session.uses),
         "event_count": len(session.uses),
         "issuing_event_ids": sorted(binding.event_ids),
         **{f"assumed_by_{part}": getattr(who, part) if who else None for part in Principal._fields},

@@ -21,7 +21,7 @@ A_DAY = timedelta(days=1)
 def bind(lake: Lake, session: Session) -> Binding:
     """Return what the best method finds."""
     found = by_issuance(lake, session)
-    if found.link or (found.candidates and not session.person):
+    if found.link or (found.candidates and not (session.person or session.issuer)):
         return found
     for name, confidence, find in BY_EVIDENCE:
         links = find(lake, session)
@@ -82,6 +82,11 @@ def on_behalf_of(_lake: Lake, session: Session) -> list[Link]:
     return [Link(session.person)] if session.person and not session.user else []
 
 
+def session_issuer(_lake: Lake, session: Session) -> list[Link]:
+    """It is a federated user's, and its calls name the user that it is of: who is known, which call issued it is not."""
+    return [Link(session.issuer)] if session.issuer else []
+
+
 def role_credentials(lake: Lake, session: Session) -> list[Link]:
     """Somebody fetched credentials for the role's permission set in the account, within three seconds of the start."""
     return [
@@ -134,6 +139,7 @@ def _named(session: Session) -> Principal | None:
 
 BY_EVIDENCE = (
     Method("SSO_LINK", 0.98, on_behalf_of),
+    Method("SELF_ROOT", 0.90, session_issuer),
     Method("SSO_LINK", 0.80, role_credentials),
     Method("WORKLOAD", 0.95, in_scope_of),
     Method("WORKLOAD", 0.90, reserved_role),

@@ -140,9 +140,11 @@ def _follow_owners_copy(lake: Lake, session: Session, binding: Binding, link: Li
         if ":" in caller_id and each is not session and each.is_role and each.principal_id == caller_id
         and each.started_at is not None and each.started_at <= at <= _end_of(lake, each, each.started_at)
     ]  # fmt: skip
-    if len(live) == 1:
-        assumer = Principal("AssumedRole", caller_id, live[0].name, link.assumer.account_id)
-        binding.link = link._replace(assumer=assumer, parent=live[0])
+    if len(live) == 1 or _all_were_issued_to_one(lake, live):
+        youngest = max(each.started_at for each in live if each.started_at)
+        parent = min((each for each in live if each.started_at == youngest), key=lambda it: it.id)
+        assumer = Principal("AssumedRole", caller_id, parent.name, link.assumer.account_id)
+        binding.link = link._replace(assumer=assumer, parent=parent)
     elif live:
         binding.candidates = {
             Principal(
@@ -152,6 +154,24 @@ def _follow_owners_copy(lake: Lake, session: Session, binding: Binding, link: Li
         }
     elif ":" not in caller_id and session.started_at is not None:
         binding.link = link._replace(assumer=_known_user(lake, link.assumer, session.started_at))
+
+
+def _all_were_issued_to_one(lake: Lake, sessions: Sequence[Session]) -> bool:
+    """Whether issuing calls say of all these sessions that one assumer got them: it leads back to that one whichever it was."""
+    got_by = {_known_assumer(lake, each) for each in sessions}
+    return len(got_by) == 1 and None not in got_by
+
+
+def _known_assumer(lake: Lake, session: Session) -> tuple[Principal, str | None] | None:
+    """Return who got a session by its own issuing call, and with which session, if that is known to the end."""
+    if any(issuance.caller.type == "AWSAccount" for issuance in _best_issuances(lake, session)):
+        return None
+    link = by_issuance(lake, session).link
+    if link is None or link.assumer.id is None or link.assumer.type == "Unknown":
+        return None
+    if link.assumer.type == "AssumedRole" and link.parent is None:
+        return None
+    return link.assumer._replace(name=None), link.parent and link.parent.id
 
 
 def _known_user(lake: Lake, caller: Principal, at: datetime) -> Principal:
@@ -168,11 +188,14 @@ def _known_user(lake: Lake, caller: Principal, at: datetime) -> Principal:
     return Principal(type_, arn, name_of_person(type_, arn), caller.account_id)
 
 
-def _end_of(lake: Lake, session: Session, started_at: datetime) -> datetime:
+def expiry_of(lake: Lake, session: Session) -> datetime | None:
     """Return when a session ends: as its issuance says, if it is known which that is."""
     issuances = _best_issuances(lake, session)
-    expires_at = issuances[0].expires_at if len(issuances) == 1 else None
-    return expires_at or started_at + LIFE_OF_CALLER
+    return issuances[0].expires_at if len(issuances) == 1 else None
+
+
+def _end_of(lake: Lake, session: Session, started_at: datetime) -> datetime:
+    return expiry_of(lake, session) or started_at + LIFE_OF_CALLER
 
 
 def _best_issuances(lake: Lake, session: Session) -> list[Issuance]:

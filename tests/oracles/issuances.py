@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.oracles.records import (
@@ -32,6 +32,15 @@ ISSUERS = {
 # Identity Center's half of a sign-in: whose credentials were fetched. The credentials themselves come of AssumeRoleWithSAML.
 LINKS = {(SSO, "GetRoleCredentials"), (SSO, "Federate")}
 OWN_SESSION = {"ConsoleLogin", "GetSessionToken"}  # the user's own, under the user's own id
+
+DEFAULT_LIFE = {
+    "AssumeRole": 3_600,
+    "AssumeRoleWithWebIdentity": 3_600,
+    "AssumeRoot": 900,
+    "GetFederationToken": 43_200,
+    "GetSessionToken": 43_200,
+}
+ASKING_FOR_THEMSELVES = {"IAMUser", "Root", "AssumedRole", "WebIdentityUser"}
 
 INSTANCE = r"i-[0-9a-f]{8}([0-9a-f]{9})?"
 NODE = r"mi-[0-9a-f]{17}"
@@ -84,10 +93,11 @@ def _issuance(copies: Sequence[Call]) -> Issuance:
     def told(what: Callable[[Call], Any]) -> Any:
         return next((value for value in map(what, [caller, *copies]) if value), None)
 
-    role_arn = told(_role_asked_for)
+    role_arn, at = told(_role_asked_for), caller.at.replace(microsecond=0)
+    life = _life(caller, copies) if caller.outcome == "success" else None
     return Issuance(
         action_id=caller.action_id,
-        at=caller.at.replace(microsecond=0),
+        at=at,
         api=caller.api[1],
         outcome=caller.outcome,
         event_ids=sorted({copy.event_id for copy in copies}),
@@ -96,7 +106,7 @@ def _issuance(copies: Sequence[Call]) -> Issuance:
         key=told(lambda copy: (_given(copy).get("credentials") or {}).get("accessKeyId")),
         role_arn=role_arn,
         account_id=told(_target) or (role_arn.split(":")[4] if role_arn else told(_account_of_issued)),
-        expires_at=told(_expiry),
+        expires_at=told(_expiry) or (at + timedelta(seconds=life) if life else None),
         caller=caller,
         assumer=assumer_of(caller),
     )
@@ -144,6 +154,26 @@ def _expiry(call: Call) -> datetime | None:
         with suppress(ValueError):
             return datetime.strptime(told, spelling).replace(tzinfo=UTC)
     return None
+
+
+def _life(caller: Call, copies: Sequence[Call]) -> int | None:
+    """Return the seconds of life where the request tells them for certain: as asked, else STS's default (SEMANTICS §4).
+
+    Open: not for services, nor the console's role switch, nor SAML, whose assertion may end a session sooner than it was asked for.
+    """
+    api = caller.api[1]
+    if api not in DEFAULT_LIFE or caller.invoked_by or caller.type not in {*ASKING_FOR_THEMSELVES, "AWSAccount"}:
+        return None
+    requests = [copy.request for copy in copies if copy.request]
+    asked = next((str(it["durationSeconds"]) for it in requests if it.get("durationSeconds") is not None), None)
+    if asked is not None:
+        life = int(asked) if asked.isdigit() and 1 <= int(asked) <= 129_600 else None
+    else:
+        is_silent = api == "GetSessionToken" or any(
+            {"roleArn", "name", "targetPrincipal"} & it.keys() for it in requests
+        )
+        life = DEFAULT_LIFE[api] if is_silent and caller.type != "AWSAccount" else None
+    return min(life, 3600) if life and caller.type == "Root" and api.startswith("Get") else life
 
 
 def assumer_of(call: Call) -> Principal:

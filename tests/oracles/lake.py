@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tests.oracles.issuances import OWN_SESSION, Issuance
 from tests.oracles.records import Call, Log, Principal
-from tests.oracles.sessions import Session
+from tests.oracles.sessions import NEAR, Session
 
 
 class Link(NamedTuple):
@@ -61,7 +61,7 @@ class Lake:
         return None if is_none else caller
 
     def links(self, session: Session, holds: Callable[[Issuance], bool]) -> list[Link]:
-        """Return the callers of the issuances for which a predicate holds. What began after it is no parent (SEMANTICS §9)."""
+        """Return the callers of the issuances for which a predicate holds. What is younger is no parent (SEMANTICS §9)."""
         found = []
         for issuance in self.issuances_for(session):
             if holds(issuance):
@@ -71,8 +71,8 @@ class Lake:
 
 
 def is_younger(issuance: Issuance) -> bool:
-    """Whether the caller's credentials are younger than what was issued with them: some clock lies."""
-    return issuance.caller.since is not None and issuance.caller.since > issuance.at
+    """Whether the caller's credentials are younger than what was issued with them, by more than a second: some clock lies."""
+    return issuance.caller.since is not None and issuance.caller.since > issuance.at + NEAR
 
 
 class Method(NamedTuple):

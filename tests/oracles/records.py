@@ -67,6 +67,7 @@ class Call:
     invoked_by: str | None
     since: datetime | None
     role_arn: str | None
+    issuer: str | None
     source_identity: str | None
     sign_in_session: str | None
     on_behalf_of: str | None
@@ -110,6 +111,7 @@ def read(account_id: str, record: Record) -> Call:
         invoked_by=who.get("invokedBy") or None,
         since=since and since.replace(microsecond=0),
         role_arn=issuer_arn if issuer.get("type") == "Role" or ":role/" in (issuer_arn or "") else None,
+        issuer=issuer_arn if issuer.get("type") in PERSONS else None,
         source_identity=context.get("sourceIdentity") or None,
         sign_in_session=context.get("signInSessionArn") or None,
         on_behalf_of=f"{person['identityStoreArn']}/{person['userId']}" if person else None,

@@ -106,6 +106,14 @@ class Session:
         return Principal("IdentityCenterUser", who, self.name if self.permission_set else None, None) if who else None
 
     @property
+    def issuer(self) -> Principal | None:
+        """The IAM user or root user whose credentials a federated user has, if all of its uses that name one agree."""
+        said = {use.issuer for use in self.uses} - {None}
+        who = said.pop() if len(said) == 1 and self.type == "FederatedUser" else None
+        type_ = "Root" if who and who.endswith(":root") else "IAMUser"
+        return Principal(type_, who, name_of_person(type_, who), self.account_id) if who else None
+
+    @property
     def permission_set(self) -> str | None:
         found = re.fullmatch(r"AWSReservedSSO_(.+)_[0-9a-f]{16}", (self.role_arn or "").rpartition("/")[2])
         return found[1] if found and self.is_role else None

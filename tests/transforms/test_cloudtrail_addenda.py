@@ -158,7 +158,7 @@ def test_corrected_event__a_late_event_stands_for_its_original_though_a_correcti
         ("requestParameters.roleArn", {"request_parameters"}),
         ("userIdentity.arn", {"identity_arn"}),
         ("userIdentity.sessionContext.attributes", {"session_created_at", "mfa_authenticated"}),
-        ("userIdentity.sessionContext.sessionIssuer.arn", {"role_arn"}),
+        ("userIdentity.sessionContext.sessionIssuer.arn", {"role_arn", "session_issuer_arn"}),
         ("userAgent", {"user_agent", "user_agent_family"}),
         ("user", set()),
         ("responseelements", set()),

@@ -148,9 +148,27 @@ def test_row__the_session_context() -> None:
     assert event["in_scope_of"] == '{"sourceArn":"arn:aws:lambda:x"}'
 
 
-def test_row__a_user_as_issuer_is_no_role() -> None:
-    issuer = {"type": "IAMUser", "arn": "arn:aws:iam::123456789012:user/sara"}
-    assert row(userIdentity={"type": "FederatedUser", "sessionContext": {"sessionIssuer": issuer}})["role_arn"] is None
+@pytest.mark.parametrize(
+    ("issuer", "role_arn", "issuer_arn"),
+    [
+        (
+            {"type": "IAMUser", "arn": "arn:aws:iam::123456789012:user/sara"},
+            None,
+            "arn:aws:iam::123456789012:user/sara",
+        ),
+        ({"type": "Root", "arn": "arn:aws:iam::123456789012:root"}, None, "arn:aws:iam::123456789012:root"),
+        ({"type": "Role", "arn": ROLE}, ROLE, None),
+        ({"type": "IAMUser"}, None, None),
+        ({"arn": "arn:aws:iam::123456789012:user/sara"}, None, None),
+        ({}, None, None),
+        (None, None, None),
+    ],
+)
+def test_row__the_issuer_of_a_session_is_a_role_or_a_user(
+    issuer: object, role_arn: str | None, issuer_arn: str | None
+) -> None:
+    event = row(userIdentity={"type": "FederatedUser", "sessionContext": {"sessionIssuer": issuer}})
+    assert (event["role_arn"], event["session_issuer_arn"]) == (role_arn, issuer_arn)
 
 
 @pytest.mark.parametrize(

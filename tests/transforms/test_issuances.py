@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
 from expectations.tables import CLOUDTRAIL_EVENTS
@@ -193,3 +193,53 @@ def test_build_credential_issuances__bodies_of_other_shapes_say_nothing(spark: S
     assert {(each["issued_access_key_id"], each["issued_principal_id"], each["issued_role_account_id"])
             for each in found.values()} == {(None, None, ACCOUNT)}  # fmt: skip
     assert len(found) == len(bodies)
+
+
+LIVES = {
+    "as asked": (issuing("", request={"roleArn": ADMIN, "durationSeconds": 900}), 900),
+    "as asked, in text": (issuing("", request={"roleArn": ADMIN, "durationSeconds": "900"}), 900),
+    "as asked, of a role session": (
+        issuing("", request={"roleArn": ADMIN, "durationSeconds": 1800}, identity_type="AssumedRole"), 1800,
+    ),
+    "as asked, by another account's caller": (
+        issuing("", request={"roleArn": ADMIN, "durationSeconds": 7200}, identity_type="AWSAccount"), 7200,
+    ),
+    "as asked, for a member's root": (
+        issuing("", api="AssumeRoot", request={"targetPrincipal": OWNER, "durationSeconds": 600}), 600,
+    ),
+    "the default of a role": (issuing("", request={"roleArn": ADMIN}), 3600),
+    "the default of a role by OIDC": (
+        issuing("", api="AssumeRoleWithWebIdentity", request={"roleArn": ADMIN}, identity_type="WebIdentityUser"), 3600,
+    ),
+    "the default of a member's root": (issuing("", api="AssumeRoot", request={"targetPrincipal": OWNER}), 900),
+    "the default of a federated user": (issuing("", api="GetFederationToken", request={"name": "fed"}), 43_200),
+    "the default of a user's token, which needs no request": (issuing("", api="GetSessionToken"), 43_200),
+    "root's token is an hour's, whatever is asked": (
+        issuing("", api="GetSessionToken", request={"durationSeconds": 43_200}, identity_type="Root"), 3600,
+    ),
+    "root's token is an hour's by default": (issuing("", api="GetSessionToken", identity_type="Root"), 3600),
+    "the response comes before the request": (
+        issuing("", request={"roleArn": ADMIN, "durationSeconds": 900}, response=credentials(expiration="May 1, 2026, 12:20:00 PM")),
+        1200,
+    ),
+    "the request is not in the record": (issuing(""), None),
+    "SAML may end it sooner": (
+        issuing("", api="AssumeRoleWithSAML", request={"roleArn": ADMIN, "durationSeconds": 3600}, identity_type="SAMLUser"), None,
+    ),
+    "EC2 lives longer than it asks for": (
+        issuing("", request={"roleArn": ADMIN}, identity_type="AWSService", invoked_by="ec2.amazonaws.com"), None,
+    ),
+    "the console switches role": (issuing("", request={"roleArn": ADMIN}, invoked_by="AWS Internal"), None),
+    "another account's caller may be a service": (issuing("", request={"roleArn": ADMIN}, identity_type="AWSAccount"), None),
+    "the console's end nobody tells": (issuing("", api="ConsoleLogin", event_source="signin.amazonaws.com"), None),
+    "no number": (issuing("", request={"roleArn": ADMIN, "durationSeconds": "long"}), None),
+    "longer than anything lives": (issuing("", request={"roleArn": ADMIN, "durationSeconds": 10**18}), None),
+    "a list": (issuing("", request={"roleArn": ADMIN, "durationSeconds": [900]}), None),
+    "it was denied": (issuing("", request={"roleArn": ADMIN, "durationSeconds": 900}, outcome="denied"), None),
+}  # fmt: skip
+
+
+def test_build_credential_issuances__the_expiry_is_the_responses_or_a_life_that_is_certain(spark: SparkSession) -> None:
+    found = issuances(spark, *[{**event, "event_id": name, "action_id": name} for name, (event, _) in LIVES.items()])
+    seen = {name: each["expires_at"] and each["expires_at"] - each["issued_at"] for name, each in found.items()}
+    assert seen == {name: life and timedelta(seconds=life) for name, (_, life) in LIVES.items()}

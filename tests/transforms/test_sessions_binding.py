@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from expectations.tables import CLOUDTRAIL_EVENTS, CREDENTIAL_SESSIONS
-from tests.builders import ACCOUNT, Row, frame
+from tests.builders import ACCOUNT, Row, at, frame
 from tests.transforms.small_logs import (
     OTHER,
     UNLOGGED,
@@ -32,7 +32,7 @@ from tests.transforms.small_logs import (
     user,
 )
 from transforms.sessions.build import as_bound
-from transforms.sessions.doubts import BEFORE_IT_BEGAN, YOUNGER_CALLER
+from transforms.sessions.doubts import BEFORE_IT_BEGAN, CIRCLE, YOUNGER_CALLER
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -120,6 +120,11 @@ ROOT_CASES = {
              response_elements='{"credentials": {"accessKeyId": "ASIA-MF2", "expiration": "May 3, 2026, 10:00:00 PM"}}'),
         call(user("mfa2", "ASIA-MF2", T), "2026-05-03 21:59:00"), call(user("mfa2", "ASIA-MF2", T), "2026-05-03 22:10:00"),
     ], resolved(by("mfa2"), "KEY_EXACT", chain_depth=0, used_after_expiry=True)),
+    "GetSessionToken, its end follows from what was asked for": Case("AIDA-mfa3", [
+        call(user("mfa3"), event_source="sts.amazonaws.com", event_name="GetSessionToken",
+             request_parameters='{"durationSeconds": 3600}', response_elements='{"credentials": {"accessKeyId": "ASIA-MF3"}}'),
+        call(user("mfa3", "ASIA-MF3", T), seconds(3600)), call(user("mfa3", "ASIA-MF3", T), seconds(3901)),
+    ], resolved(by("mfa3"), "KEY_EXACT", chain_depth=0, used_after_expiry=True, expires_at=at(seconds(3600)))),
     "GetFederationToken": Case("111111111111:fed", [
         call(user("fay"), event_source="sts.amazonaws.com", event_name="GetFederationToken",
              request_parameters='{"name": "fed"}', response_elements='{"credentials": {"accessKeyId": "ASIA-FED"}, '
@@ -166,6 +171,18 @@ CHAIN_CASES = {
         assume(user("ann"), "liar", "n", "ASIA-LI", seconds(300)), call(session("liar", "n", "ASIA-LI", seconds(300)), seconds(310)),
         assume(session("liar", "n", "ASIA-LI", seconds(300)), "child", "n", "ASIA-CH", seconds(60)),
     ], unknown("NO_ISSUANCE", parent_session_id=None, assumed_by_id="AROA-liar:n", is_chained=True, doubts=[YOUNGER_CALLER])),
+    "a parent that began a second after its child is one": Case("AROA-child1:n", [
+        assume(user("ann"), "tick", "n", "ASIA-TI", seconds(60)), call(session("tick", "n", "ASIA-TI", seconds(61)), seconds(70)),
+        assume(session("tick", "n", "ASIA-TI", seconds(61)), "child1", "n", "ASIA-TC", seconds(60)),
+    ], resolved(by("ann"), "ISSUED_UNUSED", chain_depth=2, parent_started_at=at(seconds(61)), doubts=[])),
+    "two seconds after it is none": Case("AROA-child2:n", [
+        assume(user("ann"), "tock", "n", "ASIA-TO", seconds(62)), call(session("tock", "n", "ASIA-TO", seconds(62)), seconds(70)),
+        assume(session("tock", "n", "ASIA-TO", seconds(62)), "child2", "n", "ASIA-TD", seconds(60)),
+    ], unknown("NO_ISSUANCE", parent_session_id=None, doubts=[YOUNGER_CALLER])),
+    "two that made each other, a second apart, lead in a circle": Case("AROA-egg:n", [
+        assume(session("hen", "n", "ASIA-HEN", seconds(61)), "egg", "n", "ASIA-EGG", seconds(60)),
+        assume(session("egg", "n", "ASIA-EGG", seconds(60)), "hen", "n", "ASIA-HEN", seconds(61)),
+    ], unknown("NO_ISSUANCE", doubts=[CIRCLE], attribution_confidence=0.0)),
     "into the same role, name and second": Case("AROA-x:n", [
         assume(user("ann"), "x", "n", "ASIA-X1"), assume(session("x", "n", "ASIA-X1", T), "x", "n", "ASIA-X2"),
         call(session("x", "n", "ASIA-X2", T), seconds(9)),

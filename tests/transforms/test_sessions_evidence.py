@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from expectations.tables import CLOUDTRAIL_EVENTS, CREDENTIAL_SESSIONS
-from tests.builders import ACCOUNT, Row, frame
+from tests.builders import ACCOUNT, Row, at, frame
 from tests.transforms.small_logs import (
     OTHER,
     UNLOGGED,
@@ -106,6 +106,51 @@ IDENTITY_CENTER_CASES = {
     ], resolved(f"IdentityCenterUser:{person('u-9')}", "SSO_LINK", root_name="fay", attribution_confidence=0.80)),
 }  # fmt: skip
 
+
+def federated(name: str, key: str, since: str = T, issuer: str | None = None, **fields: Any) -> Row:
+    """Return a caller with the credentials of GetFederationToken; their records say whose they are: a user's, or root's."""
+    nobodys_role = {"role_arn": None, "session_issuer_arn": issuer and f"arn:aws:iam::{ACCOUNT}:{issuer}"}
+    who = {"identity_type": "FederatedUser", "principal_id": f"{ACCOUNT}:{name}"}
+    return {**session("none", name, key, since), **who, **nobodys_role, **fields}
+
+
+def federate(who: Row, name: str, key: str, at: str = T) -> Row:
+    return call(who, at, event_source="sts.amazonaws.com", event_name="GetFederationToken",
+                request_parameters=json.dumps({"name": name}), response_elements=json.dumps({
+                    "credentials": {"accessKeyId": key}, "federatedUser": {"federatedUserId": f"{ACCOUNT}:{name}"}}))  # fmt: skip
+
+
+FEDERATED_CASES = {
+    "its issuing is not in the logs, its records name the user": Case(f"{ACCOUNT}:guest1", [
+        call(federated("guest1", "ASIA-G1"), seconds(5)), call(federated("guest1", "ASIA-G2", issuer="user/team/fay"), seconds(6)),
+    ], resolved(by("team/fay"), "SELF_ROOT", root_name="fay", root_account_id=ACCOUNT, chain_depth=0, issuing_api=None,
+                assumed_by_type="IAMUser", is_cross_account=False)),
+    "its records name the root user": Case(f"{ACCOUNT}:guest2", [
+        call(federated("guest2", "ASIA-G3", issuer="root"), seconds(5)),
+    ], resolved(f"Root:arn:aws:iam::{ACCOUNT}:root", "SELF_ROOT", root_name="root", chain_depth=0)),
+    "its records name nobody": Case(f"{ACCOUNT}:guest3", [
+        call(federated("guest3", "ASIA-G4"), seconds(5)),
+    ], unknown("NO_ISSUANCE", assumed_by_type=None)),
+    "its records name two": Case(f"{ACCOUNT}:guest4", [
+        call(federated("guest4", "ASIA-G5", issuer="user/fay"), seconds(5)),
+        call(federated("guest4", "ASIA-G6", issuer="user/bob"), seconds(6)),
+    ], unknown("NO_ISSUANCE", assumed_by_type=None)),
+    "the issuing call comes before what its records name": Case(f"{ACCOUNT}:guest5", [
+        federate(user("fay"), "guest5", "ASIA-G7"), call(federated("guest5", "ASIA-G7", issuer="user/fay"), seconds(5)),
+    ], resolved(by("fay"), "KEY_EXACT", chain_depth=0, issuing_api="GetFederationToken")),
+    "two users made one of the name in one second, its records name one": Case(f"{ACCOUNT}:guest6", [
+        federate(user("fay"), "guest6", "ASIA-G8"), federate(user("bob"), "guest6", "ASIA-G9"),
+        call(federated("guest6", "ASIA-GA", issuer="user/bob"), seconds(5)),
+    ], resolved(by("bob"), "SELF_ROOT", chain_depth=0, candidate_names=None), since="used"),
+    "what its records name is not for a sibling of its sign-in to say": Case(f"{ACCOUNT}:guest7", [
+        federate(user("bob"), "guest7", "ASIA-GB"), call(federated("guest7", "ASIA-GB", sign_in_session_arn=f"{SIGN_IN}7"), seconds(5)),
+        call(federated("guest7", "ASIA-GC", seconds(900), "user/fay", sign_in_session_arn=f"{SIGN_IN}7"), seconds(905)),
+    ], resolved(by("fay"), "SELF_ROOT", chain_depth=0), since=seconds(900)),
+    "a role's issuer is no user, whatever it says": Case("AROA-noiss:n", [
+        call({**session("noiss", "n", "ASIA-NI", T), "session_issuer_arn": f"arn:aws:iam::{ACCOUNT}:user/eve"}, seconds(5)),
+    ], unknown("NO_ISSUANCE", assumed_by_type=None)),
+}  # fmt: skip
+
 WORKLOAD_CASES = {
     "a function, as AWS says": Case("AROA-fn:resize", [
         call({**session("fn", "resize", "ASIA-FN", T),
@@ -174,6 +219,31 @@ NEIGHBOUR_CASES = {
         owners("AROA-caller3:n", "oc3", "ASIA-OC3", seconds(60)),
     ], unknown("AMBIGUOUS", candidate_names=["n since 2026-05-02T10:00:00Z", "n since 2026-05-02T10:00:30Z"],
                attribution_confidence=0.0, parent_session_id=None)),
+    "two of its sessions were live, both issued to one user": Case("AROA-od1:n", [
+        *[assume(user("ann"), "dual1", "n", f"ASIA-D1{n}", seconds(n)) for n in (0, 30)],
+        owners("AROA-dual1:n", "od1", "ASIA-OD1", seconds(60)),
+    ], resolved(by("ann"), "OWNER_COPY", chain_depth=2, chain=[arn("dual1"), arn("od1", OTHER)], assumed_by_id="AROA-dual1:n",
+                parent_started_at=at(seconds(30)), candidates=None)),
+    "both sets of credentials of an instance were live": Case("AROA-od2:n", [
+        *[assume(other("AWSService", invoked_by="ec2.amazonaws.com"), "dual2", INSTANCE, f"ASIA-D2{n}", answers_who=False) for n in (1, 2)],
+        *[call(session("dual2", INSTANCE, f"ASIA-D2{n}", T), seconds(5)) for n in (1, 2)],
+        owners(f"AROA-dual2:{INSTANCE}", "od2", "ASIA-OD2", seconds(60)),
+    ], resolved(f"EC2Instance:{INSTANCE}", "OWNER_COPY", chain_depth=2, is_chained=True)),
+    "two of its sessions were live, of one nobody knows whose it was": Case("AROA-od3:n", [
+        assume(user("ann"), "dual3", "n", "ASIA-D31", seconds(0)), call(session("dual3", "n", "ASIA-D32", seconds(30)), seconds(40)),
+        owners("AROA-dual3:n", "od3", "ASIA-OD3", seconds(60)),
+    ], unknown("AMBIGUOUS", parent_session_id=None)),
+    "two of its sessions were live, issued to one role session with two sets of credentials": Case("AROA-od4:n", [
+        *[assume(user(who), "hub4", "n", f"ASIA-H4{who}", seconds(n)) for who, n in (("ann", 0), ("bob", 10))],
+        assume(session("hub4", "n", "ASIA-H4ann", seconds(0)), "dual4", "n", "ASIA-D41", seconds(20)),
+        assume(session("hub4", "n", "ASIA-H4bob", seconds(10)), "dual4", "n", "ASIA-D42", seconds(30)),
+        owners("AROA-dual4:n", "od4", "ASIA-OD4", seconds(60)),
+    ], unknown("AMBIGUOUS", parent_session_id=None)),
+    "two of its sessions were live, themselves of owner's copies": Case("AROA-od5:n", [
+        assume(user("ann"), "hub5", "n", "ASIA-H5", seconds(0)),
+        *[owners("AROA-hub5:n", "dual5", f"ASIA-D5{n}", seconds(n)) for n in (20, 30)],
+        owners("AROA-dual5:n", "od5", "ASIA-OD5", seconds(60), OTHER),
+    ], unknown("AMBIGUOUS", parent_session_id=None)),
     "the caller's account is none of ours": Case("AROA-oc4:n", [
         owners("AROA-nobody:n", "oc4", "ASIA-OC4", seconds(60), UNLOGGED),
     ], resolved("ExternalPrincipal:AROA-nobody:n", "OWNER_COPY", root_account_id=UNLOGGED)),
@@ -296,7 +366,15 @@ CHAIN_CASES = {
     ], unknown("NO_ACCOUNT", doubts=["its account is no number of twelve digits"])),
 }  # fmt: skip
 
-CASES = IDENTITY_CENTER_CASES | WORKLOAD_CASES | NEIGHBOUR_CASES | ASSUMED_ROOT_CASES | CLAIM_CASES | CHAIN_CASES
+CASES = (
+    IDENTITY_CENTER_CASES
+    | FEDERATED_CASES
+    | WORKLOAD_CASES
+    | NEIGHBOUR_CASES
+    | ASSUMED_ROOT_CASES
+    | CLAIM_CASES
+    | CHAIN_CASES
+)
 
 
 @pytest.fixture(scope="module")

@@ -67,7 +67,7 @@ FEEDS: Mapping[str, tuple[str, ...]] = {
     "userIdentity.onBehalfOf": ("on_behalf_of",),
     "userIdentity.inScopeOf": ("in_scope_of",),
     "userIdentity.sessionContext.inScopeOf": ("in_scope_of",),
-    "userIdentity.sessionContext.sessionIssuer": ("role_arn",),
+    "userIdentity.sessionContext.sessionIssuer": ("role_arn", "session_issuer_arn"),
     "userIdentity.assumedRoot": ("assumed_root",),
     "userIdentity.sessionContext.assumedRoot": ("assumed_root",),
     "userIdentity.sessionContext.sourceIdentity": ("source_identity",),

@@ -33,11 +33,12 @@ _FIELDS = """
     principal_id identity_arn identity_account_id access_key_id role_session_id session_name role_id role_arn session_created_at
     mfa_authenticated source_identity invoked_by request_parameters response_elements additional_event_data addendum_event_id
     identity_user_name identity_provider on_behalf_of sign_in_session_arn in_scope_of ec2_role_delivery credential_from_console
-    assumed_root service_event_details resources request_id event_version addendum body_sha256
+    assumed_root service_event_details resources request_id event_version addendum body_sha256 session_issuer_arn
 """
 FIELDS = (*_FIELDS.split(), *PLACE_FIELDS)
 
 _NOTHING: dict[str, Any] = {}
+_PERSONS = frozenset({"IAMUser", "Root"})
 _TRUTHS = {True: True, False: False, "true": True, "false": False, "True": True, "False": False}
 _LONGEST_NAME = 1024  # AWS's own stay below 128; it is a key of every count, and megabytes of it would fill the memory
 _ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII)
@@ -85,6 +86,7 @@ def _row(record: Record, body: bytes, path_account_id: str | None, place_of: Cal
     who = identity.get
     context = who("sessionContext") or _NOTHING
     attributes = context.get("attributes") or _NOTHING
+    issuer = context.get("sessionIssuer") or _NOTHING
     addendum = get("addendum") or _NOTHING
 
     event_at = instant(get("eventTime"))
@@ -143,7 +145,7 @@ def _row(record: Record, body: bytes, path_account_id: str | None, place_of: Cal
         role_session_id,
         session_name,
         role_id,
-        _role_arn(context.get("sessionIssuer") or _NOTHING),
+        _role_arn(issuer),
         None if created_at is None else created_at - created_at % SECOND,
         _TRUTHS.get(attributes.get("mfaAuthenticated")),
         context.get("sourceIdentity") or None,
@@ -166,6 +168,7 @@ def _row(record: Record, body: bytes, path_account_id: str | None, place_of: Cal
         get("eventVersion") or None,
         _json(addendum),
         digest,
+        _person_arn(issuer),
         *place_of(get("sourceIPAddress")),
     )
 
@@ -215,6 +218,11 @@ def _account(value: str | int | None) -> str | None:
 def _role_arn(issuer: Record) -> Any:
     arn = issuer.get("arn") or None
     return arn if issuer.get("type") == "Role" or (arn is not None and ":role/" in arn) else None
+
+
+def _person_arn(issuer: Record) -> Any:
+    """Return who asked for a federated user's credentials: an IAM user or the root user (SEMANTICS §1)."""
+    return (issuer.get("arn") or None) if issuer.get("type") in _PERSONS else None
 
 
 def _on_behalf_of(person: Record) -> str | None:

@@ -13,7 +13,7 @@ METHODS = {
     "CONSOLE_LOGIN": "creation time is that of the console sign-in",
     "SIGNIN_ARN": "shares a sign-in session with credentials that are bound",
     "FAS": "a service's call on the principal's behalf",
-    "SELF_ROOT": "the credentials are the user's own; their issuing was not seen",
+    "SELF_ROOT": "every call made with the credentials names the user; their issuing was not seen",
     "OWNER_COPY": "only the role owner's copy of the issuing call is here; it names the caller",
     "SSO_LINK": "an event of the session names the Identity Center user",
     "WORKLOAD": "the issuing service names the workload",

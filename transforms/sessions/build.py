@@ -15,7 +15,7 @@ from transforms.chain import OF_ROOT, Settle, close_chains
 from transforms.sessions.binding import bind, unbound_reason
 from transforms.sessions.doubts import CIRCLE, doubted, doubts
 from transforms.sessions.evidence import linked_people, with_assumer, with_claims
-from transforms.sessions.identity import with_home
+from transforms.sessions.identity import NEAR_SECONDS, with_home
 from transforms.sessions.neighbours import PERSON, forgotten, with_known_users, with_live_parents, with_siblings
 from transforms.usage import TUPLE, the_only
 
@@ -58,7 +58,8 @@ def bind_sessions(
 def with_callers(issuances: DataFrame, callers: DataFrame) -> DataFrame:
     """Add `parent_session_id` and `parent_started_at`: the session that the issuing call was made with, by identity tuple.
 
-    A long-term key has no session, and so no parent. A parent that began after its child is no parent: some clock lies. A service
+    A long-term key has no session, and so no parent. A parent that began after its child is no parent: some clock lies; a second
+    more is none, since two clocks wrote the two times, each in whole seconds. A service
     has no principal id, and is nobody's session, whatever record lacks one too.
     """
     keys = ["issued_date", *[f"caller_{name}" for name in TUPLE]]
@@ -73,7 +74,8 @@ def with_callers(issuances: DataFrame, callers: DataFrame) -> DataFrame:
         issuances["*"], sessions["parent_session_id"], sessions["parent_started_at"]
     )
     is_own = F.col("issuing_api").isin("ConsoleLogin", "GetSessionToken")
-    is_younger = F.coalesce("parent_started_at", "issued_at") > F.col("issued_at")
+    latest = F.col("issued_at") + F.expr(f"INTERVAL {NEAR_SECONDS} SECONDS")
+    is_younger = F.coalesce(F.col("parent_started_at") > latest, F.lit(False))
     is_other = F.col("parent_session_id") != F.col("credential_session_id")
     is_owners_copy = F.col("caller_identity_type") == "AWSAccount"
     return joined.withColumns(
@@ -234,6 +236,7 @@ def _used(usage: DataFrame) -> DataFrame:
             F.sum(F.when(~is_direct, F.col("event_count")).otherwise(0)).alias("forward_access_count"),
             *[F.max(name).alias(name) for name in ("assumed_root", *OF_WHOM)],
             the_only("on_behalf_of"),
+            the_only("session_issuer_arn"),
             F.array_sort(F.collect_set(own_key)).alias("own_key_ids"),
             F.array_sort(F.collect_set("access_key_id")).alias("used_key_ids"),
         )

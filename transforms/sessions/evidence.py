@@ -66,6 +66,8 @@ def with_assumer(bound: DataFrame) -> DataFrame:
         (is_signed_in, _person(), F.coalesce("method", F.lit("SSO_LINK")), F.coalesce(own_confidence, F.lit(0.98))),
         (is_bound & is_copy, _caller(), F.lit(OWNER_COPY), F.least(own_confidence, F.lit(OWNER_COPY_CONFIDENCE))),
         (is_bound, F.coalesce(_workload_of_service(), _caller()), F.col("method"), own_confidence),
+        # Of several issuing calls with different callers the session's own records say which one it was.
+        (~is_bound, _issuer(), F.lit("SELF_ROOT"), F.lit(0.90)),
         *[(is_unbound, each.principal, F.lit(each.method), F.lit(each.confidence)) for each in _workloads()],
         (is_unbound & (people == 1), F.get("people", F.lit(0)), F.lit("SSO_LINK"), F.lit(0.80)),
     ]
@@ -116,6 +118,15 @@ def _person() -> Column:
     name = F.coalesce(subject, F.when(F.col("role_name").rlike(_SSO_ROLE), F.col("session_name")))
     known = F.col("on_behalf_of").isNotNull()
     return F.when(known, _principal(F.lit("IdentityCenterUser"), F.col("on_behalf_of"), name, F.lit(None)))
+
+
+def _issuer() -> Column:
+    """The user whose credentials a federated user has, as every record of the session says; null if none does."""
+    arn = F.when(F.col("principal_type") == "FederatedUser", F.col("session_issuer_arn"))
+    is_root = arn.endswith(":root")
+    name = F.when(is_root, "root").otherwise(F.substring_index(arn, "/", -1))
+    type_ = F.when(is_root, "Root").otherwise("IAMUser")
+    return F.when(arn.isNotNull(), _principal(type_, arn, name, F.col("account_id")))
 
 
 def _caller() -> Column:

@@ -1,8 +1,8 @@
 """What other sessions tell of a session's assumer: the caller's own session, and siblings of one sign-in (SEMANTICS §9).
 
 - OWNER_COPY: of a call from another account only the role owner's copy is here. It names the calling role session, whose
-  credentials at that instant are the parent if there is but one set of them; or a user by unique id, whose own calls in the
-  days around say which user that is.
+  credentials at that instant are the parent if there is but one set of them, or if all of them were issued to one assumer; or a
+  user by unique id, whose own calls in the days around say which user that is.
 - SIGNIN_ARN: sessions of one principal that came of the same sign-in were issued to the same assumer.
 
 Both can change when another session becomes known, so that they are found anew each time a session is looked at
@@ -11,7 +11,7 @@ Both can change when another session becomes known, so that they are found anew 
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from expectations.columns import PRINCIPALS
@@ -90,7 +90,9 @@ def with_live_parents(sessions: DataFrame, others: DataFrame) -> DataFrame:
         sessions: bound sessions: NEIGHBOUR_COLUMNS, external_caller_id, is_ambiguous, candidates, is_chained.
         others: NEIGHBOUR_COLUMNS of sessions that are not among them and began up to twelve hours before.
 
-    A caller with an instant of two live sets of credentials is ambiguous; one of whom no session is known stays external.
+    A caller of whom several sets of credentials were live is ambiguous, unless issuing calls say of all of them that one assumer got
+    them (an instance's two, an SDK's double call): it leads back to that one whichever it was, and the youngest stands for them. A
+    caller of whom no session is known stays external.
     """
     live = sessions.select(*NEIGHBOUR_COLUMNS).unionByName(others).where(F.col("role_session_id").isNotNull())
     live = live.select(
@@ -100,6 +102,7 @@ def with_live_parents(sessions: DataFrame, others: DataFrame) -> DataFrame:
         F.coalesce("expires_at", F.col("started_at") + F.expr(LONGEST_ROLE_SESSION)).alias("live_until"),
         F.col("account_id").alias("live_account_id"),
         F.col("session_name").alias("live_name"),
+        _known_assumer().alias("live_assumer"),
     )
     waiting = sessions.where(F.col("external_caller_id").contains(":") & ~F.col("is_ambiguous")).select(
         "credential_session_id", "external_caller_id", "started_at"
@@ -113,22 +116,23 @@ def with_live_parents(sessions: DataFrame, others: DataFrame) -> DataFrame:
         since.alias("name"),
         F.col("live_account_id").alias("account_id"),
     )
-    first = F.struct("live_started_at", "live_id")
+    youngest = F.struct(-F.unix_timestamp("live_started_at"), "live_id")
     found = (
         waiting.join(live, on="external_caller_id", how="inner")
         .where(is_live & is_other)
         .groupBy("credential_session_id")
         .agg(
             F.count(F.lit(1)).alias("live_count"),
-            *[F.min_by(name, first).alias(name) for name in ("live_id", "live_started_at", "live_name")],
+            *[F.min_by(name, youngest).alias(name) for name in ("live_id", "live_started_at", "live_name")],
+            (
+                (F.count("live_assumer") == F.count(F.lit(1))) & F.min("live_assumer").eqNullSafe(F.max("live_assumer"))
+            ).alias("live_agree"),
             F.array_sort(F.collect_set(candidate)).cast(PRINCIPALS).alias("live_candidates"),
         )
     )
     joined = sessions.join(found, on="credential_session_id", how="left")
-    is_one, is_several = (
-        F.coalesce(F.col("live_count") == 1, F.lit(False)),
-        F.coalesce(F.col("live_count") > 1, F.lit(False)),
-    )
+    is_one = F.coalesce((F.col("live_count") == 1) | F.col("live_agree"), F.lit(False))
+    is_several = F.coalesce(F.col("live_count") > 1, F.lit(False)) & ~is_one
     return joined.withColumns(
         {
             "assumed_by_type": F.when(is_one, "AssumedRole").otherwise(F.col("assumed_by_type")),
@@ -140,6 +144,27 @@ def with_live_parents(sessions: DataFrame, others: DataFrame) -> DataFrame:
             "candidates": F.when(is_several, F.col("live_candidates")).otherwise(F.col("candidates")),
         }
     ).select(*sessions.columns)
+
+
+def _was_issued() -> Column:
+    """Whether a session's own issuing call says who got it.
+
+    Not if that is from a sibling or an owner's copy: what those say would depend on who was asked first.
+    """
+    return (
+        F.col("issuing_api").isNotNull()
+        & (F.col("attribution_method") != SIGNIN_ARN)
+        & F.col("external_caller_id").isNull()
+    )
+
+
+def _known_assumer() -> Column:
+    """Who got a session by its own issuing call, and with which session; null if that is not known to the end."""
+    is_named = F.col("assumed_by_id").isNotNull() & (F.col("assumed_by_type") != "Unknown")
+    is_with_parent = (F.col("assumed_by_type") != "AssumedRole") | F.col("parent_session_id").isNotNull()
+    parts = ("assumed_by_type", "assumed_by_id", "assumed_by_account_id", "parent_session_id")
+    told = F.struct(*[F.coalesce(F.col(name), F.lit("")).alias(name) for name in parts])
+    return F.when(_was_issued() & is_named & is_with_parent, told)
 
 
 def with_known_users(sessions: DataFrame, usage: DataFrame) -> DataFrame:
@@ -191,12 +216,6 @@ def with_siblings(sessions: DataFrame, others: DataFrame) -> DataFrame:
         sessions: as for `with_live_parents`, with principal_type and binding_confidence.
         others: NEIGHBOUR_COLUMNS of sessions that are not among them.
     """
-    # Not those that have it from a sibling themselves: what they say would depend on who was asked first.
-    issued = (
-        F.col("issuing_api").isNotNull()
-        & (F.col("attribution_method") != SIGNIN_ARN)
-        & F.col("external_caller_id").isNull()
-    )
     assumer = F.struct(
         *_ASSUMER, "parent_session_id", "parent_started_at", "issuing_api", "issuing_event_ids", "binding_confidence"
     )
@@ -204,7 +223,7 @@ def with_siblings(sessions: DataFrame, others: DataFrame) -> DataFrame:
     known = (
         sessions.select(*NEIGHBOUR_COLUMNS)
         .unionByName(others)
-        .where(F.col("sign_in_session_arn").isNotNull() & F.col("principal_id").isNotNull() & issued)
+        .where(F.col("sign_in_session_arn").isNotNull() & F.col("principal_id").isNotNull() & _was_issued())
         .groupBy("sign_in_session_arn", "principal_id")
         .agg(
             F.array_sort(F.collect_set(person)).cast(PRINCIPALS).alias("sibling_assumers"),
@@ -212,7 +231,9 @@ def with_siblings(sessions: DataFrame, others: DataFrame) -> DataFrame:
         )
     )
     joined = sessions.join(known, on=["sign_in_session_arn", "principal_id"], how="left")
-    is_unbound = ~F.col("is_ambiguous") & F.coalesce(F.col("attribution_method") == "SELF_ROOT", F.lit(True))
+    # A federated user's own records name the user behind it: that is not for siblings to say.
+    is_own = (F.col("attribution_method") == "SELF_ROOT") & F.col("principal_type").isin(*PERSON)
+    is_unbound = ~F.col("is_ambiguous") & (F.col("attribution_method").isNull() | is_own)
     is_other = F.coalesce(F.col("sibling.parent_session_id") != F.col("credential_session_id"), F.lit(True))
     is_older = F.coalesce(F.col("sibling.parent_started_at") <= F.col("started_at"), F.lit(True))
     has_one = is_unbound & is_other & is_older & F.coalesce(F.size("sibling_assumers") == 1, F.lit(False))

@@ -36,10 +36,14 @@ def with_own_key(session: Session, user: User, key: str | None = None) -> Caller
     return user_session_caller(user, session, key or session.access_key_ids[0], user.agent)
 
 
-def get_federation_token(scene: Scene, user: User, name: str, at: int) -> Session:
+def get_federation_token(scene: Scene, user: User, name: str, at: int, *, is_logged: bool = True) -> Session:
     """Let a user's long-term key make a federated user."""
     key = scene.key()
     federated_id = f"{user.account_id}:{name}"
+    session = scene.own_session(user, at, key)
+    session.principal_id = federated_id
+    if not is_logged:
+        return session
     arn = f"arn:aws:sts::{user.account_id}:federated-user/{name}"
     record = scene.journal.record(scene.long_term(user), _GET_FEDERATION_TOKEN, at)
     record["requestParameters"] = {"name": name, "durationSeconds": FEDERATION_LIFE}
@@ -49,8 +53,6 @@ def get_federation_token(scene: Scene, user: User, name: str, at: int) -> Sessio
         "packedPolicySize": 4,
     }
     scene.write(record, at)
-    session = scene.own_session(user, at, key)
-    session.principal_id = federated_id
     return session
 
 
