@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _COMMITS = 50  # of which the newest that says what it consumed is looked for
-_FEW = 4_000_000  # values, which the driver may hold for a moment: rows times columns
+_FEW = 5_000_000  # values, which the driver may hold for a moment: rows times columns
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
 
