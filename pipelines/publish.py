@@ -113,7 +113,8 @@ def publish(night: Night, table: Table, candidate: Candidate, consumed: Consumed
     is_computed = candidate.is_persisted
     if night.is_large and not is_computed:
         rows, is_computed = _computed(rows, table, candidate), True
-    few = night.lake.few(with_rules(rows, table), are_computed=night.is_large)
+    is_many = night.is_large and candidate.batches is not None  # the rows of the objects themselves: not worth counting
+    few = None if is_many else night.lake.few(with_rules(rows, table), are_computed=night.is_large)
     if few is not None:
         verdict, rows = validate(few, table), few.select(table.column_names)
     else:

@@ -87,14 +87,19 @@ def _kept(frame: DataFrame) -> DataFrame:
 
 
 def _touched_days(night: Night) -> list[date | None]:
-    """Start days of the sessions that were used or issued since."""
+    """Start days of the sessions that were used or issued since, and the days of that use: whom they assumed then names them as parent.
+
+    A late twin of an issuing call makes the key a part of its session's id, which those that name it must follow.
+    """
     lake = night.lake
     used = lake.touched(SESSION_USAGE, night.since(CREDENTIAL_SESSIONS, SESSION_USAGE)).where(
         "credential_session_id IS NOT NULL"
     )
     issued = lake.touched(CREDENTIAL_ISSUANCES, night.since(CREDENTIAL_SESSIONS, CREDENTIAL_ISSUANCES))
     starts = days_in(
-        days_around(used, "session_created_at", "first_event_at").unionByName(days_around(issued, "issued_at"))
+        days_around(used, "session_created_at", "first_event_at")
+        .unionByName(days_around(issued, "issued_at"))
+        .unionByName(used.select(F.col("event_date").alias("day")))
     )
     without_start = used.where("session_created_at IS NULL").isEmpty()
     return [*starts, *([] if without_start else [None])]

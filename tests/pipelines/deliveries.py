@@ -24,6 +24,9 @@ FINDINGS = 3
 CORRECTED = "888888888888"
 """Account of the story that `_correction` tells."""
 
+TWINS = "777777777777"
+"""Account of the story that `_late_twin` tells, on days on which nothing else happens."""
+
 Key = tuple[str, date]
 
 
@@ -50,7 +53,14 @@ def deliveries_of(logs: Path, chance: Random) -> list[Delivery]:
             some = of_day[first : first + 2]
             night = {"account": account_nights[account_id], "day": day_night}.get(style, chance.randrange(NIGHTS))
             found += _copies(logs, (account_id, day + timedelta(days=chance.choice((0, 0, 0, 1)))), some, night, chance)
-    return [*found, *_trouble(logs, found), *_correction(logs), *_digests(logs), *_findings(logs, records)]
+    return [
+        *found,
+        *_trouble(logs, found),
+        *_correction(logs),
+        *_late_twin(logs),
+        *_digests(logs),
+        *_findings(logs, records),
+    ]
 
 
 def _copies(logs: Path, key: Key, records: list[dict[str, Any]], night: int, chance: Random) -> list[Delivery]:
@@ -137,6 +147,50 @@ def _correction(logs: Path) -> list[Delivery]:
         Delivery(_path(logs, (CORRECTED, day), 1), _packed([call, use]), 0),
         Delivery(_path(logs, (CORRECTED, day + timedelta(days=1)), 2), _packed([corrected]), 1),
     ]  # fmt: skip
+
+
+def _late_twin(logs: Path) -> list[Delivery]:
+    """Return a session that assumes another role after midnight, and a night later a call that issued a second key in its second.
+
+    The key then is part of the session's id, and whoever names it as parent must follow, on whatever day it began.
+    """
+    told = {"recipientAccountId": TWINS, "awsRegion": "us-east-1", "eventCategory": "Management"}
+    alice = {"type": "IAMUser", "principalId": "AIDAALICE", "accountId": TWINS, "accessKeyId": "AKIAALICE",
+             "arn": f"arn:aws:iam::{TWINS}:user/alice"}  # fmt: skip
+
+    def session(role: str, key: str, since: str) -> dict[str, Any]:
+        issuer = {
+            "type": "Role",
+            "arn": f"arn:aws:iam::{TWINS}:role/{role}",
+            "principalId": f"AROA{role}",
+            "accountId": TWINS,
+        }
+        context = {"attributes": {"creationDate": since}, "sessionIssuer": issuer}
+        arn = f"arn:aws:sts::{TWINS}:assumed-role/{role}/late"
+        return {"type": "AssumedRole", "principalId": f"AROA{role}:late", "accountId": TWINS, "accessKeyId": key, "arn": arn,
+                "sessionContext": context}  # fmt: skip
+
+    def assumption(event_id: str, who: dict[str, Any], at: str, role: str, key: str) -> dict[str, Any]:
+        issued = {"credentials": {"accessKeyId": key, "expiration": "Apr 28, 2026, 2:00:00 AM"},
+                  "assumedRoleUser": {"assumedRoleId": f"AROA{role}:late", "arn": session(role, key, at)["arn"]}}  # fmt: skip
+        return told | {"eventID": event_id, "eventTime": at, "eventSource": "sts.amazonaws.com", "eventName": "AssumeRole",
+                       "userIdentity": who, "responseElements": issued,
+                       "requestParameters": {"roleArn": f"arn:aws:iam::{TWINS}:role/{role}", "roleSessionName": "late"}}  # fmt: skip
+
+    first, second = "2026-04-27T23:50:00Z", "2026-04-28T00:10:00Z"
+    parent, child = session("first", "ASIAONE", first), session("second", "ASIATHREE", second)
+    use = told | {"eventID": "use", "eventTime": "2026-04-28T00:20:00Z", "eventSource": "ec2.amazonaws.com",
+                  "eventName": "DescribeInstances", "userIdentity": child}  # fmt: skip
+    story = [
+        assumption("one", alice, first, "first", "ASIAONE"),
+        assumption("three", parent, second, "second", "ASIATHREE"),
+        use,
+    ]
+    day = date(2026, 4, 28)
+    return [
+        Delivery(_path(logs, (TWINS, day), 1), _packed(story), 0),
+        Delivery(_path(logs, (TWINS, day), 2), _packed([assumption("two", alice, first, "first", "ASIATWO")]), 1),
+    ]
 
 
 def _digests(logs: Path) -> list[Delivery]:

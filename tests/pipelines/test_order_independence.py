@@ -31,7 +31,7 @@ from pipelines.run import run_nightly
 from pipelines.settings import load_settings
 from pipelines.sources.folder import CLOUDTRAIL, GUARDDUTY, list_objects
 from tests.organisations import CLOCK
-from tests.pipelines.deliveries import CORRECTED, FINDINGS, NIGHTS, deliveries_of, put
+from tests.pipelines.deliveries import CORRECTED, FINDINGS, NIGHTS, TWINS, deliveries_of, put
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -114,6 +114,14 @@ def test_nightly__a_correction_of_the_night_before_binds_the_session(lakes: Lake
         "event": ("correction", True, f"{1:016}.json.gz"), "records": [(None, False), ("correction", True)], "key": "ASIASARA",
         "status": "resolved", "method": "KEY_EXACT", "root": f"arn:aws:iam::{CORRECTED}:user/alice",
     }  # fmt: skip
+
+
+def test_nightly__who_names_a_session_as_parent_follows_it_to_another_id(lakes: Lakes) -> None:
+    """A late twin makes the key a part of the parent's id; the child began on another day, of which nothing is new."""
+    of_story = f"account_id = '{TWINS}' AND event_count > 0"
+    told = {row["role_name"]: row for row in _rows(lakes.nightly, CREDENTIAL_SESSIONS, of_story)}
+    assert told["second"]["parent_session_id"] == told["first"]["credential_session_id"]
+    assert (told["second"]["chain_depth"], told["second"]["root_name"]) == (2, "alice")
 
 
 def corrected_in(lake: Lake) -> dict[str, Any]:
