@@ -22,6 +22,8 @@ _LOCAL = {
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
     # Files that a table's log names are looked up here, one by one: a job would do so no faster on one machine.
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
+    # A table of 150 days is 150 files of some kB: to open one costs no more than to read as much, and few tasks are enough.
+    "spark.sql.files.openCostInBytes": "1048576",
     # Descriptions of plans that nobody looks at; some of ours are 600 KB, and are made for every query.
     "spark.sql.maxPlanStringLength": "1000",
     # See pipelines/jars.py: Hadoop's own starts a process for every file it makes.
