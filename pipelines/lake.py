@@ -116,6 +116,16 @@ class Lake:
             return folder.rows(self.spark, (file for file in folder.files() if file.day in wanted))
         return self.read(table).where(days_condition(partition, days))
 
+    def read_between(self, table: Table, first: date, last: date) -> DataFrame:
+        """Return the rows of the partitions from a day to another, both included."""
+        partition = _partition(table)
+        if self.is_local:
+            self.ensure(table)
+            folder = self._folder(table)
+            files = (file for file in folder.files() if file.day is not None and first <= file.day <= last)
+            return folder.rows(self.spark, files)
+        return self.read(table).where(F.col(partition).between(F.lit(first), F.lit(last)))
+
     def on_days(self, table: Table, column: str, days: Sequence[date]) -> DataFrame:
         """Return the rows whose timestamp column falls on one of these days (UTC).
 

@@ -148,14 +148,14 @@ def _sources(night: Night, days: DaysNeeded) -> Sources:
     lake = night.lake
     sessions = lake.read(CREDENTIAL_SESSIONS)
     return Sources(
-        events=lake.read(CLOUDTRAIL_EVENTS).where(F.col("event_date").between(*map(F.lit, days.events))),
-        usage=lake.read(SESSION_USAGE).where(F.col("event_date").between(*map(F.lit, days.usage))),
+        events=lake.read_between(CLOUDTRAIL_EVENTS, *days.events),
+        usage=lake.read_between(SESSION_USAGE, *days.usage),
         sessions=sessions.where(
             F.col("started_date").between(*map(F.lit, days.sessions)) | F.col("started_date").isNull()
         ),
-        issuances=lake.read(CREDENTIAL_ISSUANCES).where(F.col("issued_date").between(*map(F.lit, days.issuances))),
-        activity=lake.read(PRINCIPAL_ACTIVITY_DAILY).where(F.col("activity_date").between(*map(F.lit, days.activity))),
-        volume=lake.read(API_CALL_VOLUME_HOURLY).where(F.col("hour_date").between(*map(F.lit, days.volume))),
+        issuances=lake.read_between(CREDENTIAL_ISSUANCES, *days.issuances),
+        activity=lake.read_between(PRINCIPAL_ACTIVITY_DAILY, *days.activity),
+        volume=lake.read_between(API_CALL_VOLUME_HOURLY, *days.volume),
         baselines=lake.read(PRINCIPAL_BASELINES),
         role_sessions=lake.read(ROLE_SESSIONS),
         assumptions=lake.read(ROLE_ASSUMPTIONS),

@@ -116,6 +116,17 @@ def test_touched_days__are_those_of_rows_that_came_and_of_rows_that_went(lake: L
     assert lake.touched_days(VISITS, lake.version(VISITS)) == []
 
 
+def test_read_between__is_of_the_days_from_one_to_another_and_of_no_row_without_a_day(lake: Lake) -> None:
+    rows = [
+        (name, day, 1)
+        for name, day in (("ann", MAY[0]), ("bob", MAY[1]), ("cid", MAY[3]), ("dan", MAY[4]), ("eve", None))
+    ]
+    lake.append(VISITS, visits(lake, *rows), Consumed())
+    assert {row.visitor for row in lake.read_between(VISITS, MAY[1], MAY[3]).collect()} == {"bob", "cid"}
+    assert {row.visitor for row in lake.read_days(VISITS, [MAY[0], None]).collect()} == {"ann", "eve"}
+    assert lake.read_between(VISITS, MAY[7], MAY[9]).isEmpty()
+
+
 def test_few__is_nothing_where_the_driver_should_not_hold_the_rows(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipelines.lake._FEW", 2 * 3)
     of_two, of_three = (lake.spark.range(count).selectExpr("id", "id AS x", "id AS y") for count in (2, 3))
