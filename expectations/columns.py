@@ -284,11 +284,13 @@ _TRUTHS = {
     "is_cross_account": "Whether assumer and session are in different accounts",
     "used_after_expiry": "Whether an event is more than five minutes later than the expiry",
     "is_backfill": "Whether it lists log files that a digest before left out; such a one is no link of the chain",
+    "is_asked": "Whether somebody asked for this profile",
     "is_new_for_account": "Whether it is new for the whole account, not only for the principal",
 }
 _LISTS = {
     "access_key_ids": ("array<string>", "Access keys issued or seen in use"),
     "issuing_event_ids": ("array<string>", "Event ids of every copy of the issuing call"),
+    "beside_finding_ids": ("array<string>", "Findings beside whose report this profile stands, over the same scope"),
     "evidence_event_ids": ("array<string>", "Event ids that show it"),
     "chain": ("array<string>", "Role ARNs from the root side to this session, included"),
     "session_tags": (

@@ -90,7 +90,7 @@ INVESTIGATIONS = Table(
     key=("investigation_id",),
     columns=columns(
         """investigation_id entity_kind entity_id finding_id finding_updated_at scope_start_at scope_end_at logs_complete_to_at
-        who what_else consistency gaps severity score document report_uri""",
+        who what_else consistency gaps severity score document report_uri is_asked beside_finding_ids""",
         required="investigation_id entity_kind scope_start_at scope_end_at who what_else consistency gaps severity score document",
     ),
     rules={

@@ -4,6 +4,7 @@
 from collections.abc import Iterator
 from datetime import date
 from functools import reduce
+from pathlib import Path
 
 import dagster as dg
 from pyspark.sql import DataFrame, Row
@@ -58,22 +59,26 @@ _LINKS = 20
 )
 def investigations(night: Night) -> Made:
     """Findings that logs which came since may say something new about, and all that stand near a finding that changed."""
+    since = _earliest_news(night)
     findings = only_newest(night.lake.read(GUARDDUTY_FINDINGS))
-    due = only_due(with_scope(findings), _earliest_news(night)).localCheckpoint()
-    first, last, count = due.agg(F.min("scope_start_at"), F.max("scope_end_at"), F.count("*")).collect()[0]
-    if not count:
+    due = only_due(with_scope(findings), since).localCheckpoint()
+    asked = only_due(asked_before(night), since).localCheckpoint()
+    scopes = due.select("scope_start_at", "scope_end_at").unionByName(asked.select("scope_start_at", "scope_end_at"))
+    first, last = scopes.agg(F.min("scope_start_at"), F.max("scope_end_at")).collect()[0]
+    if first is None:
         return {
             table.name: Candidate(night.lake.read(table).limit(0), by_key=True)
             for table in (INVESTIGATIONS, INVESTIGATION_INDICATORS)
         }
-    night.progress.tell("investigations", f"{count:,} findings")
+    night.progress.tell("investigations", f"{due.count():,} findings and what stands beside them")
     made = build_investigations(
         due,
-        _sources(night, days_needed(first, last)),
+        sources_of(night, days_needed(first, last)),
         settle=lambda frame: frame.localCheckpoint(),
         report_folder=night.settings.report_folder.resolve().as_uri(),
+        asked=asked,
     )
-    concerned = due.select("finding_id")
+    concerned = _concerned(night, due).unionByName(made.investigations.select("investigation_id")).distinct()
     return {
         INVESTIGATIONS.name: Candidate(made.investigations, only_of=concerned),
         INVESTIGATION_INDICATORS.name: Candidate(made.indicators, only_of=concerned),
@@ -98,13 +103,7 @@ def investigations(night: Night) -> Made:
 def reports(night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult[None]]:
     """Write the reports of the investigations that changed; all of them into a folder that has none."""
     folder = night.settings.report_folder
-    lake = night.lake
-    version = lake.version(INVESTIGATIONS)
-    table_id = lake.table_id(INVESTIGATIONS)
-    since = consumed_version(folder, table_id)
-    changed = _changed_since(lake, since) if since < version else ()
-    pages = write_reports((row.asDict() for row in changed), folder)
-    remember_version(folder, table_id, version)
+    pages = write_changed(night)
     night.progress.finished("reports", f"{len(pages):>10,} pages in {folder}")
     links = [f"- [{page.stem}]({page.resolve().as_uri()})" for page in pages[:_LINKS]]
     more = [f"- {len(pages) - _LINKS:,} more in the index"] if len(pages) > _LINKS else []
@@ -114,6 +113,40 @@ def reports(night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult[Non
             "reports written": len(pages),
             "reports": dg.MetadataValue.md("\n".join([*links, *more]) or "none"),
         }
+    )
+
+
+def write_changed(night: Night) -> list[Path]:
+    """Write the pages of the investigations that changed since the folder's were written; return them."""
+    folder, lake = night.settings.report_folder, night.lake
+    version, table_id = lake.version(INVESTIGATIONS), lake.table_id(INVESTIGATIONS)
+    since = consumed_version(folder, table_id)
+    changed = _changed_since(lake, since) if since < version else ()
+    pages = write_reports((row.asDict() for row in changed), folder)
+    remember_version(folder, table_id, version)
+    return pages
+
+
+def asked_before(night: Night) -> DataFrame:
+    """Return the profiles that people asked for, as `profiles.REQUEST`: they are kept up to date like those of findings."""
+    asked = night.lake.read(INVESTIGATIONS).where("is_asked")
+    document = {name: F.get_json_object("document", f"$.entity.{name}") for name in ("account_id", "role_arn")}
+    return asked.select(
+        "entity_kind", "entity_id", *[column.alias(name) for name, column in document.items()], "scope_start_at",
+        "scope_end_at", F.array().cast("array<string>").alias("beside_finding_ids"), "is_asked",
+    )  # fmt: skip
+
+
+def _concerned(night: Night, due: DataFrame) -> DataFrame:
+    """Return what was written of these findings and beside them, and may have to go: a new version has another scope."""
+    made = night.lake.read(INVESTIGATIONS).where(~F.col("is_asked"))
+    finding = F.explode_outer(
+        F.when(F.col("finding_id").isNull(), F.col("beside_finding_ids")).otherwise(F.array("finding_id"))
+    )
+    return (
+        made.select("investigation_id", finding.alias("finding_id"))
+        .join(due.select("finding_id"), on="finding_id", how="left_semi")
+        .select("investigation_id")
     )
 
 
@@ -143,7 +176,7 @@ def _touched(night: Night, table: Table, day: str) -> DataFrame:
     return touched.select(F.to_date(F.expr(day)).alias("day"))
 
 
-def _sources(night: Night, days: DaysNeeded) -> Sources:
+def sources_of(night: Night, days: DaysNeeded) -> Sources:
     """Read the days that are needed of each table."""
     lake = night.lake
     sessions = lake.read(CREDENTIAL_SESSIONS)

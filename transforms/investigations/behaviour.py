@@ -8,6 +8,7 @@ from typing import Any
 
 from transforms.investigations.case import Case, Row, instant_of
 from transforms.investigations.novelty import LEVELS
+from transforms.investigations.profiles import PLACES
 from transforms.investigations.relations import SELF
 from transforms.investigations.scope import BASELINE_DAYS, TRAINING_DAYS
 from transforms.investigations.surge import Surge, Windows, find_surges
@@ -33,7 +34,7 @@ def standings(case: Case) -> dict[str, dict[str, Row]]:
         found[entity_id] = {
             level: _standing(case, identifier, seen.get((entity_id, level)))
             for level, identifier in identifiers.items()
-            if identifier
+            if identifier and (level != "session" or has_past(case))
         }
     return found
 
@@ -44,7 +45,12 @@ def novelties(case: Case, panel: str) -> list[Row]:
     if panel == "geolocations":
         rows = rows + _countries_alone(case, rows)
     standing = standings(case)
-    return [_novelty(row, standing.get(row["entity_id"], {})) for row in rows]
+    return [_novelty(row, standing.get(row["entity_id"], {}), has_past=has_past(case)) for row in rows]
+
+
+def has_past(case: Case) -> bool:
+    """Return whether the subject has a past to be held against: no table has that of an address or a user agent."""
+    return case.subject["entity_kind"] not in PLACES
 
 
 def surges(case: Case) -> list[Row]:
@@ -72,8 +78,8 @@ def surges(case: Case) -> list[Row]:
 
 
 def is_new(row: Row) -> bool:
-    """Return whether the session had not done this in the 45 days before."""
-    return bool(row["session"]["status"] != KNOWN)
+    """Return whether the session had not done this in the 45 days before; no table has the past of an address."""
+    return row["session"] is not None and bool(row["session"]["status"] != KNOWN)
 
 
 def _standing(case: Case, identifier: str, seen: Row | None) -> Row:
@@ -87,8 +93,10 @@ def _standing(case: Case, identifier: str, seen: Row | None) -> Row:
     }
 
 
-def _novelty(row: Row, standing: dict[str, Row]) -> Row:
+def _novelty(row: Row, standing: dict[str, Row], *, has_past: bool) -> Row:
     levels: dict[str, Any] = {level: _known(row, level) if level in standing else None for level in LEVELS}
+    if levels["session"] is None and has_past:
+        levels["session"] = {"status": NEVER, "first_at": None, "last_at": None}
     account = levels["account"]
     return {
         "entity": row["entity_id"],
@@ -105,7 +113,6 @@ def _novelty(row: Row, standing: dict[str, Row]) -> Row:
         "is_new_for_account": None if account is None else account["status"] != KNOWN,
         "is_in_training": standing.get("session", {}).get("is_in_training", True),
         **levels,
-        "session": levels["session"] or {"status": NEVER, "first_at": None, "last_at": None},
     }
 
 

@@ -10,17 +10,30 @@ from pyspark.sql import functions as F
 
 from expectations.tables import INVESTIGATION_INDICATORS, INVESTIGATIONS
 from transforms.investigations import surroundings
-from transforms.investigations.deeds import build_deeds
+from transforms.investigations.deeds import build_deeds, since_scope
+from transforms.investigations.explore import (
+    DIMENSIONS,
+    MOST_BRANCHES,
+    MOST_VALUES,
+    build_series,
+    build_tree,
+    ranked,
+    with_known,
+)
 from transforms.investigations.family import build_entities, build_family, build_tuples
 from transforms.investigations.novelty import (
     LEVELS,
     build_history,
     build_levels,
+    build_past,
     build_standing,
     build_values,
     with_novelty,
 )
 from transforms.investigations.panels import gather, names, panel
+from transforms.investigations.principals import build_principals
+from transforms.investigations.profiles import beside_findings, profile_subjects, requested
+from transforms.investigations.related import build_related, build_shareable
 from transforms.investigations.scope import with_scope
 from transforms.investigations.subjects import find_subjects
 from transforms.investigations.techniques import TECHNIQUES
@@ -55,27 +68,36 @@ class Investigations(NamedTuple):
 
 
 def build_investigations(
-    findings: DataFrame, sources: Sources, settle: Settle = lambda frame: frame, report_folder: str | None = None
+    findings: DataFrame,
+    sources: Sources,
+    settle: Settle = lambda frame: frame,
+    report_folder: str | None = None,
+    asked: DataFrame | None = None,
 ) -> Investigations:
-    """Return the investigations of findings, and their indicators, in one pass for all of them.
+    """Return the investigations of findings, the profiles beside them, and those asked for, in one pass for all of them.
 
     Args:
         findings: GUARDDUTY_FINDINGS, one row (the newest version) each.
         sources: see `Sources`.
         settle: materialises what several panels use, and the written documents.
         report_folder: URI of the folder where reports will be; `report_uri` is null without it.
+        asked: profiles that people asked for, see `profiles.REQUEST`.
 
     The same findings and rows give the same documents, byte for byte. Memory of the driver does not grow with either.
     """
-    subjects = settle(find_subjects(with_scope(findings), sources.usage, sources.sessions))
+    of_findings = settle(find_subjects(with_scope(findings), sources.usage, sources.sessions))
+    beside = settle(_beside(of_findings, sources, settle))
+    requests = beside if asked is None else requested(beside, asked)
+    subjects = settle(of_findings.unionByName(profile_subjects(requests)))
     family = settle(build_family(subjects, sources.usage, sources.sessions))
-    tuples = build_tuples(subjects, family, sources.usage)
-    deeds = settle(build_deeds(subjects, tuples, sources.events))
+    tuples = build_tuples(subjects, family, sources.usage, sources.sessions)
+    window = settle(build_deeds(subjects, tuples, sources.events, sources.usage))
+    deeds = since_scope(window)
     entities = settle(build_entities(subjects, family))
     evidence = [
         *_of_chain(subjects, family, entities, sources),
         *_of_deeds(deeds),
-        *_of_behaviour(subjects, entities, deeds, sources, settle),
+        *_of_behaviour(subjects, entities, window, sources, settle),
         *_of_surroundings(subjects, family, entities, deeds, sources),
     ]
     written = settle(write_documents(gather(subjects, evidence), report_folder))
@@ -85,6 +107,15 @@ def build_investigations(
         INVESTIGATIONS.conform(investigations.select(*INVESTIGATIONS.column_names)),
         INVESTIGATION_INDICATORS.conform(indicators.select(*INVESTIGATION_INDICATORS.column_names)),
     )
+
+
+def _beside(of_findings: DataFrame, sources: Sources, settle: Settle) -> DataFrame:
+    """Return the profiles that stand beside findings: of what their sessions lead to."""
+    family = settle(build_family(of_findings, sources.usage, sources.sessions))
+    tuples = build_tuples(of_findings, family, sources.usage, sources.sessions)
+    deeds = since_scope(build_deeds(of_findings, tuples, sources.events, sources.usage))
+    named = deeds.select("investigation_id", "entity_id", "is_in_scope", "source_ip", "user_agent_family")
+    return beside_findings(of_findings, build_entities(of_findings, family), settle(named))
 
 
 _SESSION = names(
@@ -106,7 +137,7 @@ _VALUE = names(
 )
 _RELATED = names(
     "finding_id type title severity severity_label account_id region first_seen_at last_seen_at "
-    "updated_at remote_ip shared"
+    "updated_at remote_ip shared addresses"
 )
 _NOTABLE = names(
     "event_id event_at account_id principal_id identity_arn api outcome error_code is_failed source_ip target"
@@ -173,8 +204,9 @@ def _of_deeds(deeds: DataFrame) -> list[DataFrame]:
 
 
 def _of_behaviour(
-    subjects: DataFrame, entities: DataFrame, deeds: DataFrame, sources: Sources, settle: Settle
+    subjects: DataFrame, entities: DataFrame, window: DataFrame, sources: Sources, settle: Settle
 ) -> list[DataFrame]:
+    deeds = since_scope(window)
     levels = build_levels(entities)
     history = settle(build_history(sources.activity, sources.baselines, levels))
     values = with_novelty(build_values(deeds), levels, history)
@@ -190,7 +222,7 @@ def _of_behaviour(
         ),
         panel(
             "standing", build_standing(levels, history),
-            names("entity_id level principal_kind principal_id first_at active_days"),
+            names("entity_id level principal_kind principal_id first_at active_days since_at"),
             [F.col("entity_id").asc(), F.col("level").asc()], limit=200,
         ),
         panel(
@@ -206,6 +238,41 @@ def _of_behaviour(
             "account_calls", build_account_calls(subjects, sources.volume), names("account_id api success_count failed_count"),
             [calls, F.col("api").asc()], limit=20,
         ),
+        panel(
+            "principals",
+            build_principals(subjects, deeds, sources.sessions, build_past(sources.activity, sources.baselines)),
+            names(
+                "principal_kind principal_id role_arn root_type root_id root_name account_id success_count failed_count "
+                "first_at last_at seen_first_at seen_last_at"
+            ),
+            [calls, F.col("principal_id").asc_nulls_last(), F.col("principal_kind").asc_nulls_last()], limit=100,
+        ),
+        *_of_window(window, hourly, levels, history, settle),
+    ]  # fmt: skip
+
+
+def _of_window(
+    window: DataFrame, hourly: DataFrame, levels: DataFrame, history: DataFrame, settle: Settle
+) -> list[DataFrame]:
+    """What the page follows a moved scope with: the values with most calls, and the others in one sum."""
+    most_calls = (F.col("calls").desc(), F.col("relation").desc(), F.col("entity_id").asc())
+    series, other_series = ranked(
+        settle(build_series(window, hourly)), [*most_calls, F.col("value").asc()], MOST_VALUES, per=("dimension",)
+    )
+    by_branch = [F.col(name).asc_nulls_last() for name in ("source_ip", "api", "access_key")]
+    tree, other_branches = ranked(settle(build_tree(window)), [*most_calls, *by_branch], MOST_BRANCHES)
+    known = [f"{level}_known" for level in LEVELS]
+    return [
+        panel(
+            "series", with_known(series, levels, history),
+            names("entity_id dimension value hours latitude longitude source_ips calls") + known,
+            [*most_calls, F.col("dimension").asc(), F.col("value").asc()], limit=len(DIMENSIONS) * MOST_VALUES,
+        ),
+        panel("series_rest", other_series, names("dimension hours rest_count"), [F.col("dimension").asc()], limit=20),
+        panel(
+            "tree", tree, names("entity_id source_ip api access_key hours"), [*most_calls, *by_branch], limit=MOST_BRANCHES,
+        ),
+        panel("tree_rest", other_branches, names("hours rest_count"), [F.col("rest_count").desc()], limit=1),
     ]  # fmt: skip
 
 
@@ -238,7 +305,10 @@ def _of_surroundings(
             [F.col("issued_at").asc(), F.col("action_id").asc()], limit=50,
         ),
         panel(
-            "related", surroundings.build_related(subjects, entities, sources.findings, deeds),
+            "related",
+            build_related(
+                subjects, build_shareable(subjects, family, entities, deeds, sources.sessions), sources.findings
+            ),
             _RELATED,
             [F.col("severity").desc(), F.col("first_seen_at").asc(), F.col("finding_id").asc()], limit=30,
         ),

@@ -43,9 +43,15 @@ class Case:
         return self.totals.get(panel, 0)
 
     @cached_property
-    def finding(self) -> Row:
-        """The finding as GuardDuty gave it, its document left out."""
-        found: Row = json.loads(self.subject["finding"])
+    def finding(self) -> Row | None:
+        """The finding as GuardDuty gave it, its document left out; none of a profile."""
+        found: Row | None = json.loads(self.subject["finding"]) if self.subject["finding"] else None
+        return found
+
+    @property
+    def account_id(self) -> str | None:
+        """The account that it is about: the finding's, or the profile's."""
+        found: str | None = self.subject["finding_account_id"] or self.subject["account_id"]
         return found
 
     @cached_property
@@ -102,12 +108,19 @@ class Case:
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """How each entity is called in sentences: `<role>/<session name>`, or the user's name."""
-        return {
-            row["entity_id"]: f"{row['role_name']}/{row['session_name']}"
-            for row in self.rows("family")
-            if row["entity_id"] and row["role_name"] and row["session_name"]
+        """How each entity is called in sentences: `<role>/<session name>`, or the user's name; a root by its own name."""
+        roots = {row["root_id"]: row["root_name"] for row in self.rows("family") if row["root_id"] and row["root_name"]}
+        calling = {
+            row["principal_id"]: f"{row['role_arn'].rsplit('/', 1)[-1]}/{row['principal_id'].split(':', 1)[-1]}"
+            for row in self.rows("principals")
+            if row["principal_id"] and row["role_arn"]
         }
+        sessions = {
+            row["role_session_id"]: f"{row['role_name']}/{row['session_name']}"
+            for row in self.rows("family")
+            if row["role_session_id"] and row["role_name"] and row["session_name"]
+        }
+        return roots | calling | sessions
 
     def name(self, entity_id: str | None) -> str:
         """Return how an entity is called in sentences."""

@@ -7,46 +7,42 @@ from pyspark.sql import functions as F
 
 from transforms.activity import dimension_values
 from transforms.cloudtrail import only_callers_copies
-from transforms.investigations.scope import AROUND_DAYS
+from transforms.investigations.profiles import PLACES
+from transforms.investigations.relations import SAME, SELF
+from transforms.investigations.scope import horizon, window_end, window_start
 from transforms.investigations.techniques import TECHNIQUES
 from transforms.usage import TUPLE, is_failed
 
 _TUPLE_OF_DAY = ("event_date", *TUPLE)
 
 
-def build_deeds(subjects: DataFrame, tuples: DataFrame, events: DataFrame) -> DataFrame:
+def build_deeds(subjects: DataFrame, tuples: DataFrame, events: DataFrame, usage: DataFrame) -> DataFrame:
     """Return the events of each investigation, one per action, with `relation`, `entity_id`, `is_in_scope` and `api`.
 
     Args:
         subjects: investigations with their scope.
         tuples: of `build_tuples`.
-        events: CLOUDTRAIL_EVENTS of the scope and the week after.
+        events: CLOUDTRAIL_EVENTS from the week before the scope until the week after it.
+        usage: SESSION_USAGE of those days: who made the calls from an address, or with a user agent.
 
     Data events are among them, if the trail records them; `is_management` tells them apart, since baselines have none.
     """
     wanted = tuples.select(*[F.col(name).alias(f"t_{name}") for name in _TUPLE_OF_DAY])
     matches = [events[name].eqNullSafe(wanted[f"t_{name}"]) for name in _TUPLE_OF_DAY]
-    theirs = events.join(F.broadcast(wanted.distinct()), on=matches, how="left_semi")
-    data = theirs.where((F.col("event_category") == "Data") & ~F.col("identity_type").eqNullSafe("AWSAccount"))
-    once = only_callers_copies(theirs).unionByName(data)
-    keyed = tuples.select(
-        "investigation_id",
-        "relation",
-        "entity_id",
-        "credential_session_id",
-        *[F.col(name).alias(f"t_{name}") for name in _TUPLE_OF_DAY],
-    )
-    matches = [once[name].eqNullSafe(keyed[f"t_{name}"]) for name in _TUPLE_OF_DAY]
+    theirs = _once(events.join(F.broadcast(wanted.distinct()), on=matches, how="left_semi"))
+    keyed = tuples.select("investigation_id", "relation", "entity_id", "credential_session_id", *_prefixed(tuples))
+    matches = [theirs[name].eqNullSafe(keyed[f"t_{name}"]) for name in _TUPLE_OF_DAY]
+    of_principals = theirs.join(keyed, on=matches, how="inner")
     scopes = subjects.select("investigation_id", "scope_start_at", "scope_end_at")
-    until = F.col("scope_end_at") + F.expr(f"INTERVAL {AROUND_DAYS} DAYS")
-    is_in_time = (F.col("event_at") >= F.col("scope_start_at")) & (F.col("event_at") < until)
+    is_in_time = (F.col("event_at") >= window_start()) & (F.col("event_at") < window_end())
+    is_in_scope = (F.col("event_at") >= F.col("scope_start_at")) & (F.col("event_at") < F.col("scope_end_at"))
     return (
-        once.join(keyed, on=matches, how="inner")
+        of_principals.unionByName(_of_places(subjects, events, usage))
         .join(scopes, on="investigation_id", how="inner")
         .where(is_in_time)
         .withColumns(
             {
-                "is_in_scope": F.col("event_at") < F.col("scope_end_at"),
+                "is_in_scope": is_in_scope,
                 "is_management": F.col("event_category") == "Management",
                 "is_failed": is_failed(),
                 "api": api(),
@@ -55,6 +51,44 @@ def build_deeds(subjects: DataFrame, tuples: DataFrame, events: DataFrame) -> Da
         )
         .drop(*[f"t_{name}" for name in _TUPLE_OF_DAY], "response_elements", "additional_event_data", "in_scope_of")
     )
+
+
+def since_scope(deeds: DataFrame) -> DataFrame:
+    """Return what was done in the scope and in the week after it, with the credentials that are investigated."""
+    is_since = (F.col("event_at") >= F.col("scope_start_at")) & (F.col("event_at") < horizon())
+    return deeds.where(is_since & (F.col("relation") != SAME))
+
+
+def _of_places(subjects: DataFrame, events: DataFrame, usage: DataFrame) -> DataFrame:
+    """Return the events from the addresses, or with the user agents, that profiles are of, with the session that made each."""
+    places = subjects.where(F.col("entity_kind").isin(*PLACES)).select("investigation_id", "entity_kind", "entity_id")
+    at = F.inline(
+        F.array(
+            F.struct(F.lit("ip_address").alias("entity_kind"), F.col("source_ip").alias("entity_id")),
+            F.struct(F.lit("user_agent").alias("entity_kind"), F.col("user_agent_family").alias("entity_id")),
+        )
+    )
+    seen = _once(events).select("*", at).join(F.broadcast(places), on=["entity_kind", "entity_id"], how="inner")
+    sessions = usage.where(F.col("credential_session_id").isNotNull()).select(
+        "credential_session_id", *_prefixed(usage)
+    )
+    matches = [seen[name].eqNullSafe(sessions[f"t_{name}"]) for name in _TUPLE_OF_DAY]
+    return (
+        seen.join(sessions, on=matches, how="left")
+        .withColumn("relation", F.lit(SELF))
+        .withColumns({f"t_{name}": F.col(name) for name in _TUPLE_OF_DAY})
+        .drop("entity_kind")
+    )
+
+
+def _once(events: DataFrame) -> DataFrame:
+    """One copy of an action: the caller's, and data events as their trail has them."""
+    data = events.where((F.col("event_category") == "Data") & ~F.col("identity_type").eqNullSafe("AWSAccount"))
+    return only_callers_copies(events).unionByName(data)
+
+
+def _prefixed(frame: DataFrame) -> list[Column]:
+    return [frame[name].alias(f"t_{name}") for name in _TUPLE_OF_DAY]
 
 
 def api() -> Column:

@@ -9,13 +9,16 @@ from transforms.investigations import labels, severity
 from transforms.investigations.answers import answers
 from transforms.investigations.behaviour import is_new, novelties, standings, surges
 from transforms.investigations.case import Case, Row, instant_of, text_of
+from transforms.investigations.explore import explore
 from transforms.investigations.indicators import find_indicators
 from transforms.investigations.lineage import chain, focus_session
+from transforms.investigations.links import profiles
 from transforms.investigations.relations import SELF
 from transforms.investigations.scope import AROUND_DAYS, BASELINE_DAYS
+from transforms.investigations.story import story
 from transforms.investigations.techniques import TACTICS, TECHNIQUES
 
-SCHEMA = "rolescope.investigation/1"
+SCHEMA = "rolescope.investigation/2"
 
 _OF_LOGS = ("account_id", "from_at", "complete_to_at", "file_count", "rejected_file_count", "rejected_count")
 
@@ -47,11 +50,15 @@ def build_document(case: Case) -> Row:
         "behaviour": _behaviour(case),
         "past": _past(case),
         "interaction": _interaction(case),
+        "principals": _principals(case),
         "related_findings": {"rows": case.rows("related"), "total": case.total("related")},
+        "story": {"findings": story(case)},
+        "profiles": profiles(case),
         "account": _account(case),
         "indicators": indicators,
         "techniques": _techniques(indicators),
         "logs": {"complete_to_at": case.logs_complete_to, "accounts": _logs(case)},
+        "explore": explore(case),
     }
 
 
@@ -59,7 +66,7 @@ def _entity(case: Case) -> Row:
     focus = focus_session(case)
     return {
         "kind": case.subject["entity_kind"],
-        "kind_text": labels.KINDS.get(case.subject["entity_kind"], case.subject["entity_kind"]),
+        "kind_text": labels.kind_name(case.subject["entity_kind"], is_finding=case.finding is not None),
         "id": case.entity_id,
         "name": case.name(case.entity_id),
         "session_name": focus["session_name"] if focus else None,
@@ -260,11 +267,24 @@ def _interaction(case: Case) -> Row:
     }  # fmt: skip
 
 
+def _principals(case: Case) -> Row:
+    """Return who made the calls of a profile of many: of a role, an account, an address, a user agent."""
+    rows = [
+        {
+            **row,
+            "name": case.name(row["principal_id"]),
+            "root": labels.who(row["root_type"], row["root_name"], row["root_id"]),
+        }
+        for row in case.rows("principals")
+    ]
+    return {"rows": rows, "total": case.total("principals")}
+
+
 def _account(case: Case) -> Row:
     entities = {row["entity_id"] for row in case.rows("entities")}
     notable = sorted(case.rows("notable"), key=lambda row: (row["event_at"], row["event_id"]))
     return {
-        "account_id": case.finding["account_id"],
+        "account_id": case.account_id,
         "calls": {"rows": case.rows("account_calls"), "total": case.total("account_calls")},
         "notable": {
             "rows": [

@@ -107,7 +107,10 @@ def _findings(case: Case) -> Iterable[Row]:
 
 SHARED = {
     "access_key": "the access key",
-    "principal": "the session identifier",
+    "session": "the session identifier",
+    "chain": "the chain of sessions",
+    "root": "who was behind it",
+    "account": "the account",
     "role": "the role",
     "address": "the remote address",
 }

@@ -53,6 +53,8 @@ KINDS = {
     "federated_user": "federated user",
     "role": "role",
     "account": "account",
+    "ip_address": "address",
+    "user_agent": "user agent",
 }
 MATCHES = {
     "access_key": "its access key and time",
@@ -60,6 +62,7 @@ MATCHES = {
     "instance": "its instance, whose role session was alive then",
     "name": "its user name; in that account and time only one session fits",
     "finding_only": "the finding itself; nothing of it is in the logs of that time",
+    "asked": "what was asked for",
     "ambiguous": "nothing that decides between several candidates",
     "none": "nothing",
 }
@@ -124,6 +127,11 @@ def call(api: str) -> str:
 def type_name(kind: str | None) -> str:
     """Write a principal type."""
     return TYPES.get(kind or "Unknown", kind or "unknown")
+
+
+def kind_name(kind: str, *, is_finding: bool) -> str:
+    """Write a kind of entity; the profile of a root is that of whoever the sessions lead back to, a person or a workload."""
+    return "root principal" if kind == "root" and not is_finding else KINDS.get(kind, kind)
 
 
 def who(kind: str | None, name: str | None, identifier: str | None) -> str:

@@ -11,7 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from transforms.activity import dimension_values
-from transforms.investigations.scope import BASELINE_DAYS
+from transforms.investigations.scope import BASELINE_DAYS, window_end
 
 # Whose history a value is held against: the session (or user) itself, its role, who was behind it, its account.
 LEVELS = ("session", "role", "root", "account")
@@ -56,14 +56,12 @@ def build_levels(entities: DataFrame) -> DataFrame:
         _level("root", F.lit("root"), F.col("root_id")),
         _level("account", F.lit("account"), F.col("account_id")),
     )
-    return entities.select("investigation_id", "scope_start_at", "entity_id", F.inline(levels)).where(
-        F.col("principal_id").isNotNull()
-    )
+    scope = ("investigation_id", "scope_start_at", "scope_end_at")
+    return entities.select(*scope, "entity_id", F.inline(levels)).where(F.col("principal_id").isNotNull())
 
 
-def build_history(activity: DataFrame, baselines: DataFrame, levels: DataFrame) -> DataFrame:
-    """Return the days and months of the principals concerned: principal, dimension, value, first_at, last_at, is_daily."""
-    principals = levels.select("principal_kind", "principal_id").distinct()
+def build_past(activity: DataFrame, baselines: DataFrame) -> DataFrame:
+    """Return the days and months of everybody: principal, dimension, value, first_at, last_at, is_daily."""
     daily = activity.select(
         "principal_kind", "principal_id", "dimension", "value", "first_at", "last_at", F.lit(True).alias("is_daily")
     )
@@ -71,7 +69,13 @@ def build_history(activity: DataFrame, baselines: DataFrame, levels: DataFrame) 
         "principal_kind", "principal_id", "dimension", "value", F.col("first_seen_at").alias("first_at"),
         F.col("last_seen_at").alias("last_at"), F.lit(False).alias("is_daily"),
     )  # fmt: skip
-    return daily.unionByName(monthly).join(
+    return daily.unionByName(monthly)
+
+
+def build_history(activity: DataFrame, baselines: DataFrame, levels: DataFrame) -> DataFrame:
+    """Return the days and months (`build_past`) of the principals concerned."""
+    principals = levels.select("principal_kind", "principal_id").distinct()
+    return build_past(activity, baselines).join(
         F.broadcast(principals), on=["principal_kind", "principal_id"], how="left_semi"
     )
 
@@ -82,7 +86,9 @@ def with_novelty(values: DataFrame, levels: DataFrame, history: DataFrame) -> Da
     First and last are before the scope, null if never seen; recent means within the 45 days before it.
     """
     asked = values.where("is_in_scope").select("investigation_id", "scope_start_at", "entity_id", "dimension", "value")
-    lookups = asked.join(levels.drop("scope_start_at"), on=["investigation_id", "entity_id"], how="inner")
+    lookups = asked.join(
+        levels.drop("scope_start_at", "scope_end_at"), on=["investigation_id", "entity_id"], how="inner"
+    )
     seen = lookups.join(
         history, on=["principal_kind", "principal_id", "dimension", "value"], how="inner"
     ).where(F.col("first_at") < F.col("scope_start_at"))  # fmt: skip
@@ -104,15 +110,21 @@ def with_novelty(values: DataFrame, levels: DataFrame, history: DataFrame) -> Da
 
 
 def build_standing(levels: DataFrame, history: DataFrame) -> DataFrame:
-    """Return since when each principal is known before the scope, and on how many of the 45 days it was active."""
-    window_start = F.col("scope_start_at") - F.expr(f"INTERVAL {BASELINE_DAYS} DAYS")
+    """Return since when each principal is known before the scope, and on how many of the 45 days it was active.
+
+    `since_at` is the first time up to the end of the page's window: for a scope that was moved.
+    """
+    earliest = F.col("scope_start_at") - F.expr(f"INTERVAL {BASELINE_DAYS} DAYS")
     of_api = history.where(F.col("dimension") == "api")
     seen = levels.join(of_api, on=["principal_kind", "principal_id"], how="inner").where(
-        F.col("first_at") < F.col("scope_start_at")
+        F.col("first_at") < window_end()
     )
-    active_day = F.when(F.col("is_daily") & (F.col("last_at") >= window_start), F.to_date("first_at"))
+    is_past = F.col("first_at") < F.col("scope_start_at")
+    active_day = F.when(is_past & F.col("is_daily") & (F.col("last_at") >= earliest), F.to_date("first_at"))
     return seen.groupBy("investigation_id", "entity_id", "level", "principal_kind", "principal_id").agg(
-        F.min("first_at").alias("first_at"), F.count_distinct(active_day).alias("active_days")
+        F.min(F.when(is_past, F.col("first_at"))).alias("first_at"),
+        F.count_distinct(active_day).alias("active_days"),
+        F.min("first_at").alias("since_at"),
     )
 
 

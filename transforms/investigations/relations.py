@@ -6,6 +6,8 @@ from collections import defaultdict, deque
 from collections.abc import Collection, Mapping
 
 SELF, ANCESTOR, DESCENDANT, OTHER = "self", "ancestor", "descendant", "other"
+SAME = "same"
+"""Of calls: made under the subject's identifier, with credentials that were not used in the scope."""
 
 
 def relate(

@@ -55,6 +55,16 @@ def horizon() -> Column:
     return F.col("scope_end_at") + F.expr(f"INTERVAL {AROUND_DAYS} DAYS")
 
 
+def window_start() -> Column:
+    """First instant that the scope can be moved to in a page: the midnight before the seven days before it."""
+    return F.date_trunc("day", F.col("scope_start_at") - F.expr(f"INTERVAL {AROUND_DAYS} DAYS"))
+
+
+def window_end() -> Column:
+    """Last instant that the scope can be moved to, not included: the midnight after the seven days after it."""
+    return F.date_trunc("day", horizon() - F.expr("INTERVAL 1 SECOND")) + F.expr("INTERVAL 1 DAY")
+
+
 def only_due(findings: DataFrame, since: date | None) -> DataFrame:
     """Return the findings (with their scope) that logs from a day on may say something new about; none if it is null.
 
@@ -66,14 +76,14 @@ def only_due(findings: DataFrame, since: date | None) -> DataFrame:
 
 def days_needed(first_scope_start: datetime, last_scope_end: datetime) -> DaysNeeded:
     """Return the days that investigations need whose scopes lie between these two instants (UTC)."""
-    past = (first_scope_start - timedelta(days=BASELINE_DAYS)).date()
     before = (first_scope_start - timedelta(days=AROUND_DAYS)).date()
+    past = before - timedelta(days=BASELINE_DAYS)
     after = (last_scope_end + timedelta(days=AROUND_DAYS)).date()
     return DaysNeeded(
         events=Days(before, after),
         usage=Days(before, after),
         sessions=Days(past, after),
         issuances=Days(past, after),
-        activity=Days(past, last_scope_end.date()),
+        activity=Days(past, after),
         volume=Days(past, after),
     )

@@ -17,7 +17,7 @@ FINDING_KEY = ("finding_id", "finding_updated_at")
 SUBJECT_COLUMNS = (
     "investigation_id", *FINDING_KEY, "scope_start_at", "scope_end_at", "entity_kind", "entity_id", "account_id",
     "finding_account_id", "role_arn", "matched_by", "candidates", "session_ids", "finding_access_key_id",
-    "finding_principal_id", "finding_user_name", "finding_remote_ip", "finding",
+    "finding_principal_id", "finding_user_name", "finding_remote_ip", "finding", "beside_finding_ids", "is_asked",
 )  # fmt: skip
 
 _ENTITY = ("entity_kind", "entity_id", "role_arn", "account_id")
@@ -202,7 +202,12 @@ def _decided(found: DataFrame) -> DataFrame:
             "session_ids": F.when(is_one, F.col("session_ids")).otherwise(no_sessions),
         }
     )
-    return decided.withColumn("investigation_id", investigation_id()).select(*SUBJECT_COLUMNS)
+    of_finding = {
+        "investigation_id": investigation_id(),
+        "beside_finding_ids": F.lit(None).cast("array<string>"),
+        "is_asked": F.lit(False),
+    }
+    return decided.withColumns(of_finding).select(*SUBJECT_COLUMNS)
 
 
 def investigation_id() -> Column:

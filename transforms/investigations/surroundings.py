@@ -1,14 +1,11 @@
-"""What stands around a session: who assumes the role, earlier use, other findings, notable calls of others, and the logs."""
+"""What stands around a session: who assumes the role, earlier use, notable calls of others, and the logs."""
 
 from __future__ import annotations
 
-from functools import reduce
-
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from transforms.assumptions import role_tries
-from transforms.findings import only_newest
 from transforms.investigations.deeds import api, is_notable, target
 from transforms.investigations.relations import DESCENDANT
 from transforms.investigations.scope import AROUND_DAYS, BASELINE_DAYS, baseline_start, horizon
@@ -163,61 +160,6 @@ def build_refusals(entities: DataFrame, issuances: DataFrame) -> DataFrame:
     return theirs.join(refused, on=is_theirs & is_in_time, how="inner")
 
 
-def build_related(subjects: DataFrame, entities: DataFrame, findings: DataFrame, deeds: DataFrame) -> DataFrame:
-    """Return other findings, in their newest version, that share key, principal, role or address within a week of the scope.
-
-    `shared` lists what is shared: access_key, principal, role, address.
-    """
-    others = only_newest(findings)
-    role_in_account = F.concat_ws("/", "account_id", "user_name")
-    offered = others.select(
-        F.col("finding_id").alias("other_id"),
-        F.inline(
-            F.array(
-                _shared("access_key", F.col("access_key_id")),
-                _shared("principal", F.col("principal_id")),
-                _shared("role", F.when(F.col("user_name").isNotNull(), role_in_account)),
-                _shared("address", F.col("remote_ip")),
-            )
-        ),
-    ).where(F.col("value").isNotNull())
-    subject_role = F.concat_ws("/", "account_id", F.substring_index("role_arn", "/", -1))
-    of_finding = subjects.select(
-        "investigation_id",
-        F.inline(
-            F.array(
-                _shared("access_key", F.col("finding_access_key_id")),
-                _shared("principal", F.col("finding_principal_id")),
-                _shared("role", F.when(F.col("role_arn").isNotNull(), subject_role)),
-                _shared("address", F.col("finding_remote_ip")),
-            )
-        ),
-    )
-    of_entities = entities.select(
-        "investigation_id", F.lit("principal").alias("kind"), F.col("entity_id").alias("value")
-    )
-    of_keys = deeds.select("investigation_id", F.lit("access_key").alias("kind"), F.col("access_key_id").alias("value"))
-    asked = (
-        reduce(DataFrame.unionByName, [of_finding, of_entities, of_keys]).where(F.col("value").isNotNull()).distinct()
-    )
-    scopes = subjects.select(
-        "investigation_id", "scope_start_at", "scope_end_at", F.col("finding_id").alias("own_finding_id")
-    )
-    pairs = asked.join(offered, on=["kind", "value"], how="inner").groupBy("investigation_id", "other_id").agg(
-        F.array_sort(F.collect_set("kind")).alias("shared")
-    )  # fmt: skip
-    is_near = (F.col("last_seen_at") >= F.col("scope_start_at") - F.expr(_AROUND)) & (
-        F.col("first_seen_at") < F.col("scope_end_at") + F.expr(_AROUND)
-    )
-    return (
-        pairs.join(scopes, on="investigation_id", how="inner")
-        .where(F.col("other_id") != F.col("own_finding_id"))
-        .join(others.withColumnRenamed("finding_id", "other_id"), on="other_id", how="inner")
-        .where(is_near)
-        .withColumnRenamed("other_id", "finding_id")
-    )
-
-
 def build_accounts(subjects: DataFrame, family: DataFrame) -> DataFrame:
     """Return the accounts that an investigation touches: investigation_id, scope, account_id."""
     of_chain = family.where(F.col("relation") != "other").select(
@@ -292,7 +234,3 @@ def build_logs(accounts: DataFrame, files: DataFrame) -> DataFrame:
             *[F.sum(F.when(is_near, F.col(name))).alias(name) for name in counts],
         )
     )
-
-
-def _shared(kind: str, value: Column) -> Column:
-    return F.struct(F.lit(kind).alias("kind"), value.alias("value"))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from transforms.investigations.scope import AROUND_DAYS, BASELINE_DAYS
+from transforms.investigations.scope import BASELINE_DAYS, baseline_start, horizon, window_start
 
 
 def build_hourly(entities: DataFrame, volume: DataFrame) -> DataFrame:
-    """Return API_CALL_VOLUME_HOURLY of each entity, from 45 days before the scope until a week after it."""
-    start = F.col("scope_start_at") - F.expr(f"INTERVAL {BASELINE_DAYS} DAYS")
-    end = F.col("scope_end_at") + F.expr(f"INTERVAL {AROUND_DAYS} DAYS")
+    """Return API_CALL_VOLUME_HOURLY of each entity, from 45 days before the page's window until a week after the scope."""
+    start = window_start() - F.expr(f"INTERVAL {BASELINE_DAYS} DAYS")
+    end = horizon()
     is_theirs = (F.col("principal_kind") == F.col("entity_kind")) & (F.col("principal_id") == F.col("entity_id"))
     return (
         entities.select("investigation_id", "scope_start_at", "scope_end_at", "entity_kind", "entity_id", "relation")
@@ -21,8 +21,9 @@ def build_hourly(entities: DataFrame, volume: DataFrame) -> DataFrame:
 
 
 def build_hours(hourly: DataFrame) -> DataFrame:
-    """Return calls by entity and hour."""
-    return hourly.groupBy("investigation_id", "scope_start_at", "relation", "entity_id", "hour_at").agg(*_sums())
+    """Return calls by entity and hour, from the baseline to the horizon."""
+    since = hourly.where(F.col("hour_at") >= baseline_start())
+    return since.groupBy("investigation_id", "scope_start_at", "relation", "entity_id", "hour_at").agg(*_sums())
 
 
 def build_windows(hourly: DataFrame) -> DataFrame:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,12 +13,10 @@ from expectations.tables import INVESTIGATION_INDICATORS, INVESTIGATIONS
 from transforms.investigations.answers import told
 from transforms.investigations.case import Case, Row, instant_of
 from transforms.investigations.document import build_document
+from transforms.investigations.links import report_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_PLAIN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-_MOST = 64
 
 _INDICATOR = ", ".join(
     f"{column.name}: {column.type}"
@@ -52,16 +48,6 @@ def write_documents(gathered: DataFrame, report_folder: str | None = None) -> Da
     return gathered.mapInArrow(written, SCHEMA)
 
 
-def report_name(finding_id: str | None, investigation_id: str) -> str:
-    """Return the name of a report, without ending: that of its finding, in whatever version, so that a link to it lasts.
-
-    Small letters, digits and dashes only: a finding id with anything else (a path, a device, a megabyte) is replaced by its hash.
-    """
-    text = finding_id or investigation_id
-    is_plain = len(text) <= _MOST and _PLAIN.fullmatch(text) is not None
-    return text if is_plain else hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
-
-
 def write_row(row: dict[str, Any], report_folder: str | None = None) -> Row:
     """Return the row of one investigation."""
     case = Case.read(row)
@@ -81,6 +67,8 @@ def write_row(row: dict[str, Any], report_folder: str | None = None) -> Row:
         "severity": document["severity"]["label"],
         "score": document["severity"]["score"],
         "document": orjson.dumps(document).decode(),
+        "is_asked": case.subject["is_asked"],
+        "beside_finding_ids": case.subject["beside_finding_ids"],
         "report_uri": f"{report_folder}/{name}.html" if report_folder else None,
         "indicators": document["indicators"],
     }

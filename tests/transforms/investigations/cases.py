@@ -28,7 +28,8 @@ def case(
         "investigation_id": "0" * 32, "finding_id": found["finding_id"], "finding_updated_at": found["updated_at"],
         "scope_start_at": SCOPE_START, "scope_end_at": SCOPE_END, "entity_kind": "role_session", "entity_id": ROLE_SESSION,
         "account_id": ACCOUNT, "finding_account_id": ACCOUNT, "role_arn": ROLE_ARN, "matched_by": "access_key",
-        "candidates": None, "session_ids": ["session-1"], "finding": json.dumps(texts(found)),
+        "candidates": None, "session_ids": ["session-1"],
+        "is_asked": False, "beside_finding_ids": None, "finding": json.dumps(texts(found)),
     }  # fmt: skip
     rows = {"entities": [entity()], "family": [session()], **(panels or {})}
     counts = {name: len(of_panel) for name, of_panel in rows.items()} | (totals or {})

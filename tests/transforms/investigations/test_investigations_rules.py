@@ -66,8 +66,8 @@ def test_lasting__says_how_long(seconds, words):
     assert labels.lasting(seconds) == words
 
 
-def test_days_needed__reaches_back_45_days_and_a_week_on():
+def test_days_needed__reaches_back_45_days_from_a_week_before_and_a_week_on():
     days = days_needed(at("2026-05-01 12:00"), at("2026-05-01 13:00"))
-    assert [str(day) for day in days.activity] == ["2026-03-17", "2026-05-01"]
+    assert [str(day) for day in days.activity] == ["2026-03-10", "2026-05-08"]
     assert [str(day) for day in days.events] == ["2026-04-24", "2026-05-08"]
-    assert [str(day) for day in days.sessions] == ["2026-03-17", "2026-05-08"]
+    assert [str(day) for day in days.sessions] == ["2026-03-10", "2026-05-08"]

@@ -19,9 +19,9 @@ from expectations.tables import (
     ROLE_SESSIONS,
     SESSION_USAGE,
 )
-from tests.builders import frame, row
+from tests.builders import at, frame, row
 from transforms.investigations import Sources, build_investigations
-from transforms.investigations.writing import report_name
+from transforms.investigations.links import report_name
 
 HOME, OTHER = "111111111111", "222222222222"
 SSO = f"arn:aws:iam::{HOME}:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_AdministratorAccess_598c5f73f8b2b4e5"
@@ -192,7 +192,17 @@ def investigated(spark):
 
 @pytest.fixture(scope="module")
 def rows(investigated):
-    return {row["finding_id"]: row for row in investigated[0]}
+    return {row["finding_id"]: row for row in investigated[0] if row["finding_id"]}
+
+
+@pytest.fixture(scope="module")
+def profiles(investigated):
+    """Documents of the profiles beside the findings, by kind and id."""
+    return {
+        (row["entity_kind"], row["entity_id"]): json.loads(row["document"])
+        for row in investigated[0]
+        if row["finding_id"] is None and "story" in row["beside_finding_ids"]
+    }
 
 
 @pytest.fixture(scope="module")
@@ -308,7 +318,7 @@ def test_story__gaps_name_the_trail_that_was_stopped(story):
 
 def test_story__related_findings_say_what_they_share(story):
     shared = {row["finding_id"]: row["shared"] for row in story["related_findings"]["rows"]}
-    assert shared == {"by principal": ["principal"]}
+    assert shared == {"by principal": ["session"]}
 
 
 def test_story__indicators(investigated, rows):
@@ -327,3 +337,70 @@ def test_story__indicators(investigated, rows):
 def test_user__calls_with_a_long_term_key_are_the_users_own(documents):
     assert "The IAM user alice of account 111111111111 made the calls itself" in text(documents["user"], "who")
     assert [each["event_id"] for each in documents["user"]["timeline"]["events"]] == ["event-9"]
+
+
+def test_profiles__what_the_finding_leads_to_stands_beside_it_over_the_same_scope(profiles, story):
+    kinds = {kind for kind, _ in profiles}
+    assert {("role", SSO), ("role", DEMO), ("root", "idp:sara"), ("role_session", CHAINED), ("account", HOME)} <= set(
+        profiles
+    )
+    assert {"ip_address", "user_agent"} <= kinds
+    for document in profiles.values():
+        assert document["finding"] is None
+        assert document["scope"] == story["scope"]
+        assert "story" in {each["page"] for each in document["profiles"] if each["kind"] == "finding"}
+
+
+def test_profiles__pages_name_each_other_by_the_id_the_table_has(profiles, story, investigated):
+    ids = {
+        (row["entity_kind"], row["entity_id"]): row["investigation_id"]
+        for row in investigated[0]
+        if not row["finding_id"]
+    }
+    linked = {(each["kind"], each["id"]): each["page"] for each in story["profiles"]}
+    assert linked["root", "idp:sara"] == ids["root", "idp:sara"]
+    assert linked["role", DEMO] == ids["role", DEMO]
+
+
+def test_profiles__the_root_principal_is_what_one_person_did_through_every_role(profiles):
+    sara = profiles["root", "idp:sara"]
+    assert text(sara, "who").startswith(
+        "sara (federated user) was behind 2 role sessions alive in the scope, 1 of them chained"
+    )
+    assert {row["api"] for row in sara["timeline"]["events"]} >= {STOP, ASSUME, ATTACH, RUN}
+    assert sara["entity"]["kind_text"] == "root principal"
+
+
+def test_profiles__a_role_is_of_all_who_used_it(profiles):
+    role = profiles["role", DEMO]
+    assert [(row["principal_id"], row["root_id"]) for row in role["principals"]["rows"]] == [(CHAINED, "idp:sara")]
+    assert "sara (federated user)" in text(role, "who")
+
+
+def test_explore__its_hours_add_up_to_the_scope(story):
+    explore = story["explore"]
+    first = int((at("2026-05-01 02:00") - at("2026-04-24 00:00")).total_seconds() // 3600)
+    assert (explore["start_at"], explore["hour_count"]) == ("2026-04-24T00:00:00Z", 15 * 24)
+    calls = {
+        (explore["entities"][each["entity"]]["id"], each["value"]): sum(
+            ok + failed for hour, ok, failed in each["hours"] if hour == first
+        )
+        for each in explore["dimensions"]["api"]["values"]
+    }
+    assert calls[SARA, STOP] == 1
+    assert calls[CHAINED, ATTACH] == 2
+    assert sum(calls.values()) == sum(
+        row["success_count"] + row["failed_count"] for row in story["drilldown"]["api"]["rows"]
+    )
+
+
+def test_explore__a_value_knows_when_each_level_saw_it(story):
+    [assume] = [
+        each
+        for each in story["explore"]["dimensions"]["api"]["values"]
+        if each["value"] == ASSUME and each["entity"] == 0
+    ]
+    [told] = [row for row in story["behaviour"]["api_calls"] if row["value"] == ASSUME and row["is_subject"]]
+    first_ever, last_before, _ = assume["known"]["session"]
+    assert first_ever == told["session"]["first_at"]
+    assert last_before == told["session"]["last_at"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from transforms.investigations.writing import report_name
+from transforms.investigations.links import report_name
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from transforms.investigations import labels
+from transforms.investigations.answers.profile import seen_before
 from transforms.investigations.answers.sentences import Sentence, calls_of, say
-from transforms.investigations.behaviour import KNOWN, is_new, novelties, standings, surges
+from transforms.investigations.behaviour import KNOWN, has_past, is_new, novelties, standings, surges
 from transforms.investigations.case import Case, Row
 
 _PLACES = {
@@ -19,6 +20,8 @@ def consistency(case: Case) -> list[Sentence]:
     """Say what is like them and what is not, with the past that it was held against."""
     if not case.has_subject:
         return [say("Without a session there is nothing to compare.", "#behaviour")]
+    if not has_past(case):
+        return seen_before(case)
     if not any(row["is_in_scope"] for row in case.rows("totals")):
         return [say("There is no call in the scope to compare with the past.", "#behaviour"), *_past(case)]
     said = [_verdict(case), *_training(case)]

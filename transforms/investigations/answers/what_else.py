@@ -6,6 +6,7 @@ from datetime import timedelta
 from itertools import groupby
 
 from transforms.investigations import labels
+from transforms.investigations.answers.profile import MANY, done_in_scope
 from transforms.investigations.answers.sentences import Sentence, calls_of, failures, say
 from transforms.investigations.case import Case, Row, instant_of, text_of
 from transforms.investigations.relations import DESCENDANT, SELF
@@ -17,16 +18,21 @@ def what_else(case: Case) -> list[Sentence]:
     """Say what was done in the scope, through chained sessions, and afterwards."""
     if not case.has_subject:
         return [_account(case)]
-    said = [_done(case, SELF, case.entity_id, case.name(case.entity_id), in_scope=True)]
+    is_of_many = case.finding is None and case.subject["entity_kind"] in ("root", *MANY)
+    said = [
+        done_in_scope(case) if is_of_many
+        else _done(case, SELF, case.entity_id, case.name(case.entity_id), in_scope=True)
+    ]  # fmt: skip
     for entity_id in dict.fromkeys(row["entity_id"] for row in case.descendants):
         said.append(_chained(case, entity_id))
     said += _notable(case)
-    said.append(_afterwards(case))
+    if not is_of_many:
+        said.append(_afterwards(case))
     related = case.rows("related")
     if related:
         kinds = labels.listed(sorted({row["type"] for row in related}))
         said.append(say(f"{labels.count(case.total('related'), 'other finding')} within a week: {kinds}.", "#related"))
-    return [*said, _account(case)]
+    return [*said, *([_account(case)] if case.account_id else [])]
 
 
 def _done(case: Case, relation: str, entity_id: str, name: str, *, in_scope: bool) -> Sentence:
@@ -114,7 +120,7 @@ def _step(rows: list[Row], failed: bool) -> str:
 
 def _account(case: Case) -> Sentence:
     calls = case.rows("account_calls")
-    account = case.finding["account_id"]
+    account = case.account_id
     others = [row for row in case.rows("notable") if not _is_theirs(case, row) and _is_in_scope(case, row)]
     number = case.total("account_calls")
     text = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from transforms.investigations import labels
+from transforms.investigations.answers.profile import MANY, who_of_profile
 from transforms.investigations.answers.sentences import Sentence, say
 from transforms.investigations.case import Case, Row
 from transforms.investigations.lineage import focus_session, path
@@ -14,6 +15,8 @@ def who(case: Case) -> list[Sentence]:
         return _ambiguous(case)
     if not case.has_subject:
         return [_nobody(case)]
+    if case.finding is None and case.subject["entity_kind"] in ("root", *MANY):
+        return who_of_profile(case)
     focus = focus_session(case)
     if focus is None:
         return [_without_session(case)]
@@ -90,6 +93,8 @@ def _without_session(case: Case) -> Sentence:
             "is not established.",
             "#logs",
         )
+    if not any(row["is_in_scope"] for row in case.rows("totals")):
+        return say(f"The {kind} {name} made no call in the scope that the logs show.", "#overview")
     return say(
         f"The {kind} {name} of account {case.subject['account_id']} made the calls itself, with its own credentials.",
         "#overview",
@@ -108,16 +113,16 @@ def _ambiguous(case: Case) -> list[Sentence]:
 
 
 def _nobody(case: Case) -> Sentence:
-    finding = case.finding
+    finding = case.finding or {}
     named = [
         f"{noun} {finding[name]}"
         for name, noun in (("access_key_id", "access key"), ("principal_id", "principal"), ("user_name", "user name"))
-        if finding[name]
+        if finding.get(name)
     ]
     if not named:
         return say(
             "The finding names no access key and no principal, so no session can be investigated; it is about account "
-            f"{case.finding['account_id']}.",
+            f"{case.account_id}.",
             "#finding",
         )
     return say(
