@@ -97,6 +97,15 @@ GeoAsn = Annotated[
         "--geo-asn", metavar="FILE[:FILE]", help="MMDB file (or files) of autonomous systems.", show_default=False
     ),
 ]
+ContextFile = Annotated[
+    str | None,
+    typer.Option(
+        "--context",
+        metavar="FILE",
+        help="YAML file with what your organisation says of itself: account names, own addresses, vendors, notes.",
+        show_default=False,
+    ),
+]
 Day = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", show_default=False)]
 
 
@@ -121,6 +130,7 @@ def run(  # noqa: PLR0913, PLR0917  (a command has its options)
     reports: Reports = None,
     geo_city: GeoCity = None,
     geo_asn: GeoAsn = None,
+    context: ContextFile = None,
     first: Annotated[
         str | None,
         typer.Option(
@@ -133,7 +143,13 @@ def run(  # noqa: PLR0913, PLR0917  (a command has its options)
 ) -> None:
     """Read what is new, bring every table up to date, and write the reports of findings."""
     settings = load_settings(
-        cloudtrail=cloudtrail, findings=findings, lake=lake, reports=reports, geo_city=geo_city, geo_asn=geo_asn
+        cloudtrail=cloudtrail,
+        findings=findings,
+        lake=lake,
+        reports=reports,
+        geo_city=geo_city,
+        geo_asn=geo_asn,
+        context=context,
     )
     asked = _day("--from", first), _day("--to", last)
     raise typer.Exit(_run(settings, *asked))
@@ -149,10 +165,17 @@ def investigate(  # noqa: PLR0913, PLR0917
     reports: Reports = None,
     geo_city: GeoCity = None,
     geo_asn: GeoAsn = None,
+    context: ContextFile = None,
 ) -> None:
     """Investigate one finding now: the newest logs of its accounts are read first, if folders are named."""
     settings = load_settings(
-        cloudtrail=cloudtrail, findings=findings, lake=lake, reports=reports, geo_city=geo_city, geo_asn=geo_asn
+        cloudtrail=cloudtrail,
+        findings=findings,
+        lake=lake,
+        reports=reports,
+        geo_city=geo_city,
+        geo_asn=geo_asn,
+        context=context,
     )
     need_java(settings)
     for root, source in named_sources(settings):
