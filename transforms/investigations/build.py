@@ -10,6 +10,8 @@ from pyspark.sql import functions as F
 
 from expectations.tables import INVESTIGATION_INDICATORS, INVESTIGATIONS
 from transforms.investigations import surroundings
+from transforms.investigations.addresses import build_addresses, build_visits
+from transforms.investigations.context import EMPTY, Context
 from transforms.investigations.deeds import build_deeds
 from transforms.investigations.family import build_entities, build_family, build_tuples
 from transforms.investigations.novelty import (
@@ -45,6 +47,7 @@ class Sources(NamedTuple):
     assumptions: DataFrame
     findings: DataFrame
     files: DataFrame
+    coverage: DataFrame
 
 
 class Investigations(NamedTuple):
@@ -55,7 +58,11 @@ class Investigations(NamedTuple):
 
 
 def build_investigations(
-    findings: DataFrame, sources: Sources, settle: Settle = lambda frame: frame, report_folder: str | None = None
+    findings: DataFrame,
+    sources: Sources,
+    settle: Settle = lambda frame: frame,
+    report_folder: str | None = None,
+    context: Context = EMPTY,
 ) -> Investigations:
     """Return the investigations of findings, and their indicators, in one pass for all of them.
 
@@ -64,6 +71,7 @@ def build_investigations(
         sources: see `Sources`.
         settle: materialises what several panels use, and the written documents.
         report_folder: URI of the folder where reports will be; `report_uri` is null without it.
+        context: what the organisation says of itself.
 
     The same findings and rows give the same documents, byte for byte. Memory of the driver does not grow with either.
     """
@@ -75,6 +83,7 @@ def build_investigations(
     evidence = [
         *_of_chain(subjects, family, entities, sources),
         *_of_deeds(deeds),
+        *_of_addresses(entities, tuples, deeds, sources),
         *_of_behaviour(subjects, entities, deeds, sources, settle),
         *_of_surroundings(subjects, family, entities, deeds, sources),
     ]
@@ -172,6 +181,22 @@ def _of_deeds(deeds: DataFrame) -> list[DataFrame]:
     ]  # fmt: skip
 
 
+def _of_addresses(entities: DataFrame, tuples: DataFrame, deeds: DataFrame, sources: Sources) -> list[DataFrame]:
+    place = "source_ip city country_code latitude longitude asn aso"
+    return [
+        panel(
+            "addresses", build_addresses(deeds),
+            names(f"entity_id is_in_scope {place} success_count failed_count first_at last_at event_ids"),
+            [F.col("is_in_scope").desc(), F.col("first_at").asc(), F.col("source_ip").asc()], limit=1_000, per=("entity_id",),
+        ),
+        panel(
+            "visits", build_visits(entities, tuples, sources.usage, sources.events),
+            names(f"entity_id {place} source_host invoked_by call_count first_at last_at event_ids"),
+            [_near("last_at"), F.col("first_at").asc(), F.col("visit").asc()], limit=500, per=("entity_id",),
+        ),
+    ]  # fmt: skip
+
+
 def _of_behaviour(
     subjects: DataFrame, entities: DataFrame, deeds: DataFrame, sources: Sources, settle: Settle
 ) -> list[DataFrame]:
@@ -251,6 +276,11 @@ def _of_surroundings(
             "logs", surroundings.build_logs(accounts, sources.files),
             names("account_id from_at complete_to_at file_count rejected_file_count rejected_count"),
             [F.col("account_id").asc()], limit=50,
+        ),
+        panel(
+            "log_gaps", surroundings.build_log_gaps(accounts, sources.coverage),
+            names("account_id region coverage_date stopped_by stopped_hours unlinked_hours silent_hours"),
+            [F.col("coverage_date").asc(), F.col("account_id").asc(), F.col("region").asc()], limit=500,
         ),
     ]  # fmt: skip
 
