@@ -1,4 +1,4 @@
-"""The command line: `rolescope run`, `investigate` and `status`.
+"""The command line: `rolescope run`, `investigate`, `event` and `status`.
 
 Exit status: 0 done, 1 nothing could be done, 2 wrong use, 3 done in part.
 """
@@ -189,6 +189,23 @@ def investigate(  # noqa: PLR0913, PLR0917
 
 @app.command()
 @stoppable()
+def event(
+    event_id: Annotated[str, typer.Argument(metavar="ID", help="Event id, or the id that an action's copies share.")],
+    lake: LakeOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Show one event: what the tables say of it, and its record, read again from its object, without secrets."""
+    from pipelines.event import print_event  # noqa: PLC0415
+
+    settings = load_settings(lake=lake)
+    need_lake(settings)
+    if "://" in settings.lake:
+        need_java(settings)
+    raise typer.Exit(print_event(settings, event_id, as_json=as_json))
+
+
+@app.command()
+@stoppable()
 def status(lake: LakeOption = None) -> None:
     """Say what is ingested up to when, per account; what was rejected; how the last runs ended."""
     settings = load_settings(lake=lake)
@@ -221,7 +238,8 @@ def exit_status_of(arguments: list[str]) -> int:
 
 
 def _stopped(sentence: object, status: int) -> int:
-    err.print(f"rolescope: {visible(str(sentence))}", markup=False)
+    text = str(sentence).encode("utf-8", "backslashreplace").decode()  # an argument need not be UTF-8
+    err.print(f"rolescope: {visible(text)}", markup=False)
     return status
 
 
