@@ -1,4 +1,4 @@
-"""The command line: `rolescope run`, `investigate` and `status`.
+"""The command line: `rolescope run`, `investigate`, `event` and `status`.
 
 Exit status: 0 done, 1 nothing could be done, 2 wrong use, 3 done in part.
 """
@@ -97,6 +97,15 @@ GeoAsn = Annotated[
         "--geo-asn", metavar="FILE[:FILE]", help="MMDB file (or files) of autonomous systems.", show_default=False
     ),
 ]
+ContextFile = Annotated[
+    str | None,
+    typer.Option(
+        "--context",
+        metavar="FILE",
+        help="YAML file with what your organisation says of itself: account names, own addresses, vendors, notes.",
+        show_default=False,
+    ),
+]
 Day = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", show_default=False)]
 
 
@@ -121,6 +130,7 @@ def run(  # noqa: PLR0913, PLR0917  (a command has its options)
     reports: Reports = None,
     geo_city: GeoCity = None,
     geo_asn: GeoAsn = None,
+    context: ContextFile = None,
     first: Annotated[
         str | None,
         typer.Option(
@@ -133,7 +143,13 @@ def run(  # noqa: PLR0913, PLR0917  (a command has its options)
 ) -> None:
     """Read what is new, bring every table up to date, and write the reports of findings."""
     settings = load_settings(
-        cloudtrail=cloudtrail, findings=findings, lake=lake, reports=reports, geo_city=geo_city, geo_asn=geo_asn
+        cloudtrail=cloudtrail,
+        findings=findings,
+        lake=lake,
+        reports=reports,
+        geo_city=geo_city,
+        geo_asn=geo_asn,
+        context=context,
     )
     asked = _day("--from", first), _day("--to", last)
     raise typer.Exit(_run(settings, *asked))
@@ -149,10 +165,17 @@ def investigate(  # noqa: PLR0913, PLR0917
     reports: Reports = None,
     geo_city: GeoCity = None,
     geo_asn: GeoAsn = None,
+    context: ContextFile = None,
 ) -> None:
     """Investigate one finding now: the newest logs of its accounts are read first, if folders are named."""
     settings = load_settings(
-        cloudtrail=cloudtrail, findings=findings, lake=lake, reports=reports, geo_city=geo_city, geo_asn=geo_asn
+        cloudtrail=cloudtrail,
+        findings=findings,
+        lake=lake,
+        reports=reports,
+        geo_city=geo_city,
+        geo_asn=geo_asn,
+        context=context,
     )
     need_java(settings)
     for root, source in named_sources(settings):
@@ -162,6 +185,23 @@ def investigate(  # noqa: PLR0913, PLR0917
     else:
         need_lake(settings)
     raise typer.Exit(_investigate(settings, finding))
+
+
+@app.command()
+@stoppable()
+def event(
+    event_id: Annotated[str, typer.Argument(metavar="ID", help="Event id, or the id that an action's copies share.")],
+    lake: LakeOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Show one event: what the tables say of it, and its record, read again from its object, without secrets."""
+    from pipelines.event import print_event  # noqa: PLC0415
+
+    settings = load_settings(lake=lake)
+    need_lake(settings)
+    if "://" in settings.lake:
+        need_java(settings)
+    raise typer.Exit(print_event(settings, event_id, as_json=as_json))
 
 
 @app.command()
@@ -198,7 +238,8 @@ def exit_status_of(arguments: list[str]) -> int:
 
 
 def _stopped(sentence: object, status: int) -> int:
-    err.print(f"rolescope: {visible(str(sentence))}", markup=False)
+    text = str(sentence).encode("utf-8", "backslashreplace").decode()  # an argument need not be UTF-8
+    err.print(f"rolescope: {visible(text)}", markup=False)
     return status
 
 

@@ -97,6 +97,10 @@ class Lake:
     def _identifier(self, table: Table) -> str:
         return f"delta.`{self.path(table).replace('`', '``')}`"
 
+    def literal(self, text: str) -> str:
+        """Return a text as a literal in a condition of `read_rows`; DataFusion and Spark write quotes in it differently."""
+        return "'" + text.replace("'", "''") + "'" if self.is_local else sql_literal(text)
+
     # -- reading -----------------------------------------------------------------------------------------------------
 
     def read(self, table: Table) -> DataFrame:

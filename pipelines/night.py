@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,12 @@ from pyspark.sql import functions as F
 from expectations.contract import Table
 from expectations.suites import load_expectations
 from expectations.tables import INGEST_FILES, TABLES
+from pipelines.context import read_context
 from pipelines.lake import Consumed, Lake
 from pipelines.progress import Progress, Silent
 from pipelines.settings import Settings
 from pipelines.spark import COMPILED, INTERPRETED, spark_session
+from transforms.investigations.context import Context
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -54,6 +57,11 @@ class Night:
                 self._lake = Lake(self.settings.lake_uri, self._begin_spark)
                 self._lake.open(TABLES)
             return self._lake
+
+    @cached_property
+    def context(self) -> Context:
+        """What the organisation says of itself, as its file says it when the run first asks."""
+        return read_context(self.settings.context)
 
     def _begin_spark(self) -> SparkSession:
         self.progress.tell("lake", "starting Spark")

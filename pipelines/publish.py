@@ -55,12 +55,14 @@ def table_asset(
     partitions: dg.PartitionsDefinition[str],
     description: str | None = None,
     is_intricate: bool = False,
+    facts: Callable[[Night], Mapping[str, Any]] = lambda _night: {},
 ) -> Callable[[Callable[[Night], Made | None]], dg.AssetsDefinition]:
     """Make a function into the asset (or assets) of a stage.
 
     The function gets the `Night` and returns a candidate per table, by name, or None where nothing is new. Tables are
     published in the order given; the last one's commit is the one that says what the stage has consumed. An intricate stage
-    asks much of few rows: its queries are not compiled, however much the night has brought.
+    asks much of few rows: its queries are not compiled, however much the night has brought. `facts` gives what went into the rows
+    besides upstream tables (the context file): another one than last time is news.
     """
 
     def decorate(make: Callable[[Night], Made | None]) -> dg.AssetsDefinition:
@@ -86,9 +88,10 @@ def table_asset(
             pool="spark",
         )
         def stage(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night]) -> Iterator[Event]:
-            versions = night.versions(upstream)
+            versions, known = night.versions(upstream), facts(night)
             made = None
-            if night.has_news(tables[-1], upstream):
+            is_changed = any(night.fact(tables[-1], name) != value for name, value in known.items())
+            if is_changed or night.has_news(tables[-1], upstream):
                 night.compile_queries(wanted=night.is_large and not is_intricate)
                 made = make(night)
             for table in tables:
@@ -97,7 +100,7 @@ def table_asset(
                     yield from recorded(night, table, Verdict(table.name, 0, (), ()))
                 else:
                     candidate = made[table.name]
-                    verdict = publish(night, table, candidate, Consumed(versions, candidate.facts))
+                    verdict = publish(night, table, candidate, Consumed(versions, {**known, **candidate.facts}))
                     yield from recorded(night, table, verdict)
                     night.progress.finished(table.name, _extent(candidate, verdict.row_count))
             context.log.info(f"{make.__name__}: done")

@@ -60,6 +60,10 @@ class Settings(BaseSettings):
         default=(),
         description=f"MMDB files with autonomous systems: GeoLite2-ASN, DB-IP ASN lite; `{os.pathsep}` between",
     )
+    context: Path | None = Field(
+        default=None,
+        description="YAML file with what the organisation says of itself (names, own addresses, vendors): docs/context.example.yaml",
+    )
     lookback_days: int = Field(
         default=3, ge=0, le=400, description="Days before the first one that are listed again for late objects"
     )
@@ -93,6 +97,10 @@ def load_settings(**given: object) -> Settings:
     for name, paths in (("geo_city", settings.geo_city), ("geo_asn", settings.geo_asn)):
         for path in paths:
             _is_database(name, path)
+    if settings.context is not None:
+        from pipelines.context import read_context  # noqa: PLC0415
+
+        read_context(settings.context)
     return settings
 
 

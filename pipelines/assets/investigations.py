@@ -20,6 +20,7 @@ from expectations.tables import (
     INGEST_FILES,
     INVESTIGATION_INDICATORS,
     INVESTIGATIONS,
+    LOG_COVERAGE,
     PRINCIPAL_ACTIVITY_DAILY,
     PRINCIPAL_BASELINES,
     ROLE_ASSUMPTIONS,
@@ -36,6 +37,7 @@ from transforms.findings import only_newest
 from transforms.investigations import DaysNeeded, Sources, build_investigations, days_needed, only_due, with_scope
 
 _LINKS = 20
+_CONTEXT = "context"  # fact of the table: the digest of the context file that its rows were made with
 
 
 @table_asset(
@@ -53,12 +55,17 @@ _LINKS = 20
         ROLE_SESSIONS,
         ROLE_ASSUMPTIONS,
         INGEST_FILES,
+        LOG_COVERAGE,
     ],
     partitions=PUBLISH_DAYS,
     is_intricate=True,
+    facts=lambda night: {_CONTEXT: night.context.digest},
 )
 def investigations(night: Night) -> Made:
-    """Findings that logs which came since may say something new about, and all that stand near a finding that changed."""
+    """Findings that logs which came since may say something new about, and all that stand near a finding that changed.
+
+    All of them where the context file says something else than last time.
+    """
     since = _earliest_news(night)
     findings = only_newest(night.lake.read(GUARDDUTY_FINDINGS))
     due = only_due(with_scope(findings), since).localCheckpoint()
@@ -77,6 +84,7 @@ def investigations(night: Night) -> Made:
         settle=lambda frame: frame.localCheckpoint(),
         report_folder=night.settings.report_folder.resolve().as_uri(),
         asked=asked,
+        context=night.context,
     )
     concerned = _concerned(night, due).unionByName(made.investigations.select("investigation_id")).distinct()
     return {
@@ -161,11 +169,14 @@ def _earliest_news(night: Night) -> date | None:
 
     What an investigation says ends at its horizon, so that findings whose horizon lies before this day stand as they are.
     """
+    if night.fact(INVESTIGATION_INDICATORS, _CONTEXT) != night.context.digest:
+        return date.min
     news = [
         _touched(night, CLOUDTRAIL_EVENTS, "event_date"),
         _touched(night, CREDENTIAL_SESSIONS, "coalesce(started_at, first_event_at)"),
         _touched(night, GUARDDUTY_FINDINGS, "first_seen_at"),
         _touched(night, INGEST_FILES, "publish_date"),
+        _touched(night, LOG_COVERAGE, "coverage_date"),
     ]
     day: date | None = reduce(DataFrame.unionByName, news).agg(F.min("day")).collect()[0][0]
     return day
@@ -194,4 +205,5 @@ def sources_of(night: Night, days: DaysNeeded) -> Sources:
         assumptions=lake.read(ROLE_ASSUMPTIONS),
         findings=lake.read(GUARDDUTY_FINDINGS),
         files=lake.read(INGEST_FILES),
+        coverage=lake.read_between(LOG_COVERAGE, *days.coverage),
     )

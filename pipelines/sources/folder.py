@@ -119,6 +119,19 @@ def read_object(uri: str) -> bytes:
         return whole.read()
 
 
+def etag_of(uri: str) -> str:
+    """Return the version of an object as it lies there now.
+
+    Raises:
+        OSError: it is gone, or not readable.
+    """
+    return _etag(os.stat(unquote_to_bytes(uri.removeprefix("file://"))))
+
+
+def _etag(stat: os.stat_result) -> str:
+    return f"{stat.st_size}-{stat.st_mtime_ns}"
+
+
 def _nothing_like(folder: Path, wanted: str) -> str:
     there = sorted(entry.name for entry in folder.iterdir())
     listed = ", ".join(there[:3]) + (f" and {len(there) - 3} more" if len(there) > 3 else "")
@@ -158,7 +171,7 @@ def _objects(kind: _Kind, wanted: str, first: date | None, last: date | None) ->
                     continue
                 yield SourceObject(
                     uri=f"file://{quote(os.fsencode(entry.path))}",  # a name need not be UTF-8
-                    etag=f"{stat.st_size}-{stat.st_mtime_ns}",
+                    etag=_etag(stat),
                     size=stat.st_size,
                     source=kind.source,
                     account_id=kind.account_id,

@@ -19,7 +19,7 @@ class DagsterExecutionInterruptedError(BaseException):
     """What Dagster makes of Ctrl-C; its own takes seconds to import."""
 
 
-@pytest.mark.parametrize("command", ["run", "investigate", "status"])
+@pytest.mark.parametrize("command", ["run", "investigate", "event", "status"])
 def test_exit_status_of__help_is_done(said, command):
     status, text = said(command, "--help")
     assert (status, f"rolescope {command}" in text) == (DONE, True)

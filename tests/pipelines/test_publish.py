@@ -135,6 +135,28 @@ def test_table_asset__what_breaks_its_contract_is_not_published_and_stops_what_i
     assert "✗ is_positive (not so in 1 of 2 rows)" in str(check.metadata["expectations"].value)
 
 
+def test_table_asset__another_fact_than_last_time_is_news(spark: SparkSession, tmp_path: Path) -> None:
+    """What goes into the rows besides tables, as the context file does."""
+    said: dict[str, str | None] = {"context": None}
+    made = []
+
+    @table_asset(NUMBERS, upstream=[], partitions=PUBLISH_DAYS, facts=lambda _night: said)
+    def stage(_night: Night) -> Made:
+        """Numbers."""
+        made.append(said["context"])
+        return {NUMBERS.name: Candidate(numbers(spark, (1, "odd")), by_key=True)}
+
+    lake = Lake(str(tmp_path / "lake"), lambda: spark)
+    night = Night(Settings(lake=lake.uri))
+    night._lake = lake
+    with dg.DagsterInstance.ephemeral() as instance:
+        for said["context"] in (None, "a", "a", "b", None, None):
+            assert dg.materialize(
+                [stage], partition_key="2026-05-01", resources={"night": night}, instance=instance
+            ).success
+    assert made == ["a", "b", None]
+
+
 def test_ensure__a_row_rule_is_a_constraint_of_the_table_too(spark: SparkSession, tmp_path: Path) -> None:
     _, lake = run(spark, tmp_path, (1, "odd"))
     with pytest.raises(Exception, match="CHECK constraint is_positive"):

@@ -6,8 +6,9 @@ import math
 from datetime import timedelta
 from typing import Any
 
+from transforms.investigations import labels
 from transforms.investigations.case import Case, Row, instant_of
-from transforms.investigations.novelty import LEVELS
+from transforms.investigations.novelty import LEVELS, MOST_ADDRESSES
 from transforms.investigations.profiles import PLACES
 from transforms.investigations.relations import SELF
 from transforms.investigations.scope import BASELINE_DAYS, TRAINING_DAYS
@@ -45,7 +46,20 @@ def novelties(case: Case, panel: str) -> list[Row]:
     if panel == "geolocations":
         rows = rows + _countries_alone(case, rows)
     standing = standings(case)
-    return [_novelty(row, standing.get(row["entity_id"], {}), has_past=has_past(case)) for row in rows]
+    return [
+        {
+            **_novelty(row, standing.get(row["entity_id"], {}), has_past=has_past(case)),
+            "expected": _expected(case, panel, row),
+        }
+        for row in rows
+    ]
+
+
+def knowledge(case: Case, dimension: str, entity_id: str, value: str) -> dict[str, str]:
+    """Return what each level knew of one value of the scope (`known`, …); nothing if the value is not among those shown."""
+    row = next((row for row in case.values(dimension, entity_id=entity_id) if row["value"] == value), None)
+    levels = standings(case).get(entity_id, {}) if row else {}
+    return {level: _known(row, level)["status"] for level in LEVELS if row and level in levels}
 
 
 def has_past(case: Case) -> bool:
@@ -126,6 +140,14 @@ def _countries_alone(case: Case, cities: list[Row]) -> list[Row]:
     """Return countries that no city in the scope accounts for: an address is not always located to its city."""
     located = {(row["entity_id"], row["value"].rsplit(", ", 1)[-1]) for row in cities}
     return [row for row in case.values("country") if (row["entity_id"], row["value"]) not in located]
+
+
+def _expected(case: Case, panel: str, row: Row) -> str | None:
+    """Return why a new place or network is expected: all its addresses are the organisation's own. Of more than five it is not known."""
+    if panel not in ("geolocations", "asos") or not row["source_ips"] or len(row["source_ips"]) >= MOST_ADDRESSES:
+        return None
+    names = [case.context.own_address(address) for address in row["source_ips"]]
+    return labels.listed(sorted({name for name in names if name})) if all(names) else None
 
 
 def _surge(row: Row, windows: Windows, surge: Surge) -> Row:

@@ -10,6 +10,8 @@ from pyspark.sql import functions as F
 
 from expectations.tables import INVESTIGATION_INDICATORS, INVESTIGATIONS
 from transforms.investigations import surroundings
+from transforms.investigations.addresses import build_addresses, build_visits
+from transforms.investigations.context import EMPTY, Context
 from transforms.investigations.deeds import build_deeds, since_scope
 from transforms.investigations.explore import (
     DIMENSIONS,
@@ -58,6 +60,7 @@ class Sources(NamedTuple):
     assumptions: DataFrame
     findings: DataFrame
     files: DataFrame
+    coverage: DataFrame
 
 
 class Investigations(NamedTuple):
@@ -67,28 +70,27 @@ class Investigations(NamedTuple):
     indicators: DataFrame
 
 
-def build_investigations(
-    findings: DataFrame,
+def build_investigations(  # noqa: PLR0913, PLR0917
+    findings: DataFrame | None,
     sources: Sources,
     settle: Settle = lambda frame: frame,
     report_folder: str | None = None,
     asked: DataFrame | None = None,
+    context: Context = EMPTY,
 ) -> Investigations:
     """Return the investigations of findings, the profiles beside them, and those asked for, in one pass for all of them.
 
     Args:
-        findings: GUARDDUTY_FINDINGS, one row (the newest version) each.
+        findings: GUARDDUTY_FINDINGS, one row (the newest version) each; null for profiles alone.
         sources: see `Sources`.
         settle: materialises what several panels use, and the written documents.
         report_folder: URI of the folder where reports will be; `report_uri` is null without it.
         asked: profiles that people asked for, see `profiles.REQUEST`.
+        context: what the organisation says of itself.
 
     The same findings and rows give the same documents, byte for byte. Memory of the driver does not grow with either.
     """
-    of_findings = settle(find_subjects(with_scope(findings), sources.usage, sources.sessions))
-    beside = settle(_beside(of_findings, sources, settle))
-    requests = beside if asked is None else requested(beside, asked)
-    subjects = settle(of_findings.unionByName(profile_subjects(requests)))
+    subjects = settle(_subjects(findings, asked, sources, settle))
     family = settle(build_family(subjects, sources.usage, sources.sessions))
     tuples = build_tuples(subjects, family, sources.usage, sources.sessions)
     window = settle(build_deeds(subjects, tuples, sources.events, sources.usage))
@@ -97,16 +99,29 @@ def build_investigations(
     evidence = [
         *_of_chain(subjects, family, entities, sources),
         *_of_deeds(deeds),
+        *_of_addresses(entities, window),
         *_of_behaviour(subjects, entities, window, sources, settle),
         *_of_surroundings(subjects, family, entities, deeds, sources),
     ]
-    written = settle(write_documents(gather(subjects, evidence), report_folder))
+    written = settle(write_documents(gather(subjects, evidence), report_folder, context))
     investigations = written.drop("indicators")
     indicators = written.select("investigation_id", "finding_id", F.inline("indicators"))
     return Investigations(
         INVESTIGATIONS.conform(investigations.select(*INVESTIGATIONS.column_names)),
         INVESTIGATION_INDICATORS.conform(indicators.select(*INVESTIGATION_INDICATORS.column_names)),
     )
+
+
+def _subjects(findings: DataFrame | None, asked: DataFrame | None, sources: Sources, settle: Settle) -> DataFrame:
+    """Return all that is investigated: the subjects of findings, the profiles beside them, and those asked for."""
+    if findings is None:
+        if asked is None:
+            raise ValueError("nothing to investigate: neither findings nor profiles")
+        return profile_subjects(asked)
+    of_findings = settle(find_subjects(with_scope(findings), sources.usage, sources.sessions))
+    beside = settle(_beside(of_findings, sources, settle))
+    requests = beside if asked is None else requested(beside, asked)
+    return of_findings.unionByName(profile_subjects(requests))
 
 
 def _beside(of_findings: DataFrame, sources: Sources, settle: Settle) -> DataFrame:
@@ -199,6 +214,22 @@ def _of_deeds(deeds: DataFrame) -> list[DataFrame]:
         panel(
             "totals", totals, names("relation entity_id is_in_scope success_count failed_count first_at last_at"),
             [F.col("relation").desc(), F.col("entity_id").asc(), F.col("is_in_scope").desc()], limit=200,
+        ),
+    ]  # fmt: skip
+
+
+def _of_addresses(entities: DataFrame, window: DataFrame) -> list[DataFrame]:
+    place = "source_ip city country_code latitude longitude asn aso"
+    return [
+        panel(
+            "addresses", build_addresses(since_scope(window)),
+            names(f"entity_id is_in_scope {place} success_count failed_count first_at last_at event_ids"),
+            [F.col("is_in_scope").desc(), F.col("first_at").asc(), F.col("source_ip").asc()], limit=1_000, per=("entity_id",),
+        ),
+        panel(
+            "visits", build_visits(entities, window),
+            names(f"entity_id {place} source_host invoked_by call_count first_at last_at event_ids"),
+            [_near("last_at"), F.col("first_at").asc(), F.col("visit").asc()], limit=500, per=("entity_id",),
         ),
     ]  # fmt: skip
 
@@ -321,6 +352,11 @@ def _of_surroundings(
             "logs", surroundings.build_logs(accounts, sources.files),
             names("account_id from_at complete_to_at file_count rejected_file_count rejected_count"),
             [F.col("account_id").asc()], limit=50,
+        ),
+        panel(
+            "log_gaps", surroundings.build_log_gaps(accounts, sources.coverage),
+            names("account_id region coverage_date stopped_by stopped_hours unlinked_hours silent_hours"),
+            [F.col("coverage_date").asc(), F.col("account_id").asc(), F.col("region").asc()], limit=500,
         ),
     ]  # fmt: skip
 

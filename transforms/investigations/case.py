@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from transforms.investigations import labels
+from transforms.investigations.context import EMPTY, Context
 from transforms.investigations.relations import ANCESTOR, DESCENDANT, SELF
 from transforms.investigations.scope import BASELINE_DAYS
 
@@ -23,16 +24,17 @@ class Case:
     subject: Mapping[str, Any]
     panels: Mapping[str, list[Row]]
     totals: Mapping[str, int]
+    context: Context = EMPTY
 
     @classmethod
-    def read(cls, row: Mapping[str, Any]) -> Case:
+    def read(cls, row: Mapping[str, Any], context: Context = EMPTY) -> Case:
         """Return the case of a row of `gather`."""
         panels: dict[str, list[Row]] = {}
         totals: dict[str, int] = {}
         for piece in row["evidence"] or []:
             panels.setdefault(piece["panel"], []).append(json.loads(piece["row"]))
             totals[piece["panel"]] = piece["total"]
-        return cls({name: value for name, value in row.items() if name != "evidence"}, panels, totals)
+        return cls({name: value for name, value in row.items() if name != "evidence"}, panels, totals, context)
 
     def rows(self, panel: str) -> list[Row]:
         """Return the rows of a panel, none if nothing was found."""

@@ -13,10 +13,12 @@ from transforms.investigations.explore import explore
 from transforms.investigations.indicators import find_indicators
 from transforms.investigations.lineage import chain, focus_session
 from transforms.investigations.links import profiles
+from transforms.investigations.mentions import mentions
 from transforms.investigations.relations import SELF
 from transforms.investigations.scope import AROUND_DAYS, BASELINE_DAYS
 from transforms.investigations.story import story
 from transforms.investigations.techniques import TACTICS, TECHNIQUES
+from transforms.investigations.travel import LEAST_KILOMETRES, LEAST_SPEED, find_travels
 
 SCHEMA = "rolescope.investigation/2"
 
@@ -48,6 +50,7 @@ def build_document(case: Case) -> Row:
         "volume": _volume(case),
         "drilldown": {name: _drilldown(case, name) for name in ("source_ip", "api", "access_key")},
         "behaviour": _behaviour(case),
+        "travel": _travel(case),
         "past": _past(case),
         "interaction": _interaction(case),
         "principals": _principals(case),
@@ -59,6 +62,7 @@ def build_document(case: Case) -> Row:
         "techniques": _techniques(indicators),
         "logs": {"complete_to_at": case.logs_complete_to, "accounts": _logs(case)},
         "explore": explore(case),
+        "context": mentions(case),
     }
 
 
@@ -234,6 +238,18 @@ def _behaviour(case: Case) -> Row:
         "increased_volume": [row for row in increased if row["is_increased"]],
         "tested_volume_count": len(increased),
         "standings": standings(case).get(case.entity_id, {}),
+    }
+
+
+def _travel(case: Case) -> Row:
+    travel = find_travels(case)
+    return {
+        "least_kilometres": LEAST_KILOMETRES,
+        "least_speed_kmh": LEAST_SPEED,
+        "legs": travel.impossible[:50],
+        "impossible_count": len(travel.impossible),
+        "leg_count": travel.leg_count,
+        "left_out": [{"value": value, "why": why} for value, why in travel.left_out.items()][:100],
     }
 
 

@@ -16,6 +16,8 @@ from transforms.investigations.scope import BASELINE_DAYS, window_end
 # Whose history a value is held against: the session (or user) itself, its role, who was behind it, its account.
 LEVELS = ("session", "role", "root", "account")
 
+MOST_ADDRESSES = 5  # that a value is shown with
+
 
 def build_values(deeds: DataFrame) -> DataFrame:
     """Return what was seen, by entity, dimension and value, in the scope (all dimensions) and after it (calls only).
@@ -41,7 +43,7 @@ def build_values(deeds: DataFrame) -> DataFrame:
             F.min("event_at").alias("first_at"),
             F.max("event_at").alias("last_at"),
             F.array_distinct(F.array(first, last)).alias("event_ids"),
-            F.slice(F.array_sort(F.collect_set("source_ip")), 1, 5).alias("source_ips"),
+            F.slice(F.array_sort(F.collect_set("source_ip")), 1, MOST_ADDRESSES).alias("source_ips"),
             F.round(F.max("latitude"), 1).alias("latitude"),
             F.round(F.max("longitude"), 1).alias("longitude"),
         )

@@ -30,6 +30,7 @@ class DaysNeeded(NamedTuple):
     issuances: Days
     activity: Days
     volume: Days
+    coverage: Days
 
 
 def with_scope(findings: DataFrame) -> DataFrame:
@@ -86,4 +87,5 @@ def days_needed(first_scope_start: datetime, last_scope_end: datetime) -> DaysNe
         issuances=Days(past, after),
         activity=Days(past, after),
         volume=Days(past, after),
+        coverage=Days((first_scope_start - timedelta(days=1)).date(), (last_scope_end + timedelta(days=1)).date()),
     )

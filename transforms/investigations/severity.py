@@ -16,9 +16,14 @@ MOST_POINTS = {
     "NEW_USER_AGENT": 20,
     "NEW_API_CALL": 20,
     "INCREASED_VOLUME": 30,
+    "IMPOSSIBLE_TRAVEL": 45,
+    "FLAGGED_IP_ADDRESS": 60,
+    "INSTANCE_CREDENTIALS_ELSEWHERE": 60,
+    "NEW_ROLE_PAIR": 20,
     "CROSS_ACCOUNT_HOP": 15,
     "CHAIN_DEPTH": 15,
     "USED_AFTER_EXPIRY": 30,
+    "LOG_GAP": 30,
 }
 
 # The least score of each label.

@@ -234,3 +234,11 @@ def build_logs(accounts: DataFrame, files: DataFrame) -> DataFrame:
             *[F.sum(F.when(is_near, F.col(name))).alias(name) for name in counts],
         )
     )
+
+
+def build_log_gaps(accounts: DataFrame, coverage: DataFrame) -> DataFrame:
+    """Return LOG_COVERAGE of the accounts concerned, of the days with a gap from a day before the scope until a day after it."""
+    is_near = F.col("coverage_date").between(
+        F.date_sub(F.to_date("scope_start_at"), 1), F.date_add(F.to_date("scope_end_at"), 1)
+    )
+    return accounts.join(coverage.where("size(gap_hours) > 0"), on="account_id", how="inner").where(is_near)

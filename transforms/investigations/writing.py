@@ -12,6 +12,7 @@ from pyspark.sql.types import StructType
 from expectations.tables import INVESTIGATION_INDICATORS, INVESTIGATIONS
 from transforms.investigations.answers import told
 from transforms.investigations.case import Case, Row, instant_of
+from transforms.investigations.context import EMPTY, Context
 from transforms.investigations.document import build_document
 from transforms.investigations.links import report_name
 
@@ -31,7 +32,7 @@ SCHEMA = ", ".join(
 )
 
 
-def write_documents(gathered: DataFrame, report_folder: str | None = None) -> DataFrame:
+def write_documents(gathered: DataFrame, report_folder: str | None = None, context: Context = EMPTY) -> DataFrame:
     """Return INVESTIGATIONS rows with their `indicators`, from what `gather` gives; their reports will lie in the folder named."""
     import pyarrow as pa  # noqa: PLC0415
     from pyspark.sql.pandas.types import to_arrow_schema  # noqa: PLC0415
@@ -43,14 +44,14 @@ def write_documents(gathered: DataFrame, report_folder: str | None = None) -> Da
     def written(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for row in batch.to_pylist():
-                yield pa.RecordBatch.from_pylist([write_row(row, report_folder)], schema=schema)
+                yield pa.RecordBatch.from_pylist([write_row(row, report_folder, context)], schema=schema)
 
     return gathered.mapInArrow(written, SCHEMA)
 
 
-def write_row(row: dict[str, Any], report_folder: str | None = None) -> Row:
+def write_row(row: dict[str, Any], report_folder: str | None = None, context: Context = EMPTY) -> Row:
     """Return the row of one investigation."""
-    case = Case.read(row)
+    case = Case.read(row, context)
     document = build_document(case)
     name = report_name(case.subject["finding_id"], case.subject["investigation_id"])
     complete_to = document["logs"]["complete_to_at"]

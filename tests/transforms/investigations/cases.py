@@ -9,9 +9,11 @@ from typing import Any
 from expectations.tables import CREDENTIAL_SESSIONS, GUARDDUTY_FINDINGS
 from tests.builders import ACCOUNT, ROLE_ARN, ROLE_SESSION, at, row
 from transforms.investigations.case import Case, text_of
+from transforms.investigations.context import EMPTY, Context
 from transforms.investigations.document import build_document
 
 Row = dict[str, Any]
+NOWHERE = dict.fromkeys(("city", "country_code", "latitude", "longitude", "asn", "aso"))
 SCOPE_START, SCOPE_END = at("2026-05-01 12:00"), at("2026-05-01 13:00")
 
 
@@ -20,6 +22,7 @@ def case(
     *,
     finding: Row | None = None,
     totals: dict[str, int] | None = None,
+    context: Context = EMPTY,
     **subject: Any,
 ) -> Case:
     """Return the case of a role session that did nothing, unless its panels say so."""
@@ -33,7 +36,7 @@ def case(
     }  # fmt: skip
     rows = {"entities": [entity()], "family": [session()], **(panels or {})}
     counts = {name: len(of_panel) for name, of_panel in rows.items()} | (totals or {})
-    return Case({**base, **subject}, rows, counts)
+    return Case({**base, **subject}, rows, counts, context)
 
 
 def document(panels: dict[str, list[Row]] | None = None, **rest: Any) -> Row:
@@ -79,6 +82,24 @@ def deed(event_id: str, api: str, when: str = "2026-05-01T12:10:00Z", **override
         "recipient_account_id": ACCOUNT, "invoked_by": None, "mfa_authenticated": None, "target": None, "is_management": True,
     }  # fmt: skip
     return {**base, **overrides}
+
+
+def address(source_ip: str, **overrides: Any) -> Row:
+    """Return an address of the scope."""
+    base = {
+        "entity_id": ROLE_SESSION, "is_in_scope": True, "source_ip": source_ip, "success_count": 1, "failed_count": 0,
+        "first_at": "2026-05-01T12:10:00Z", "last_at": "2026-05-01T12:10:00Z", "event_ids": ["event-1"],
+    }  # fmt: skip
+    return {**base, **NOWHERE, **overrides}
+
+
+def visit(source_ip: str | None, first_at: str, last_at: str | None = None, **overrides: Any) -> Row:
+    """Return calls in a row from one address."""
+    base = {
+        "entity_id": ROLE_SESSION, "source_ip": source_ip, "source_host": None, "invoked_by": None, "call_count": 1,
+        "first_at": first_at, "last_at": last_at or first_at, "event_ids": [f"from-{source_ip}"],
+    }  # fmt: skip
+    return {**base, **NOWHERE, **overrides}
 
 
 def total(success: int, failed: int = 0, **overrides: Any) -> Row:

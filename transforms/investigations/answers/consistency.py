@@ -33,8 +33,10 @@ def consistency(case: Case) -> list[Sentence]:
 def _verdict(case: Case) -> Sentence:
     """Open with the answer: what is like them and what is not."""
     found = {panel: novelties(case, panel) for panel in _PLACES}
-    new = [_PLACES[panel][2] for panel, rows in found.items() if any(is_new(row) for row in rows)]
-    known = [_PLACES[panel][2] for panel, rows in found.items() if rows and not any(is_new(row) for row in rows)]
+    new = [_PLACES[panel][2] for panel, rows in found.items() if any(_is_unexpected(row) for row in rows)]
+    known = [
+        _PLACES[panel][2] for panel, rows in found.items() if rows and not any(_is_unexpected(row) for row in rows)
+    ]
     new += ["numbers of calls"] if any(row["is_increased"] for row in surges(case)) else []
     if not new:
         return say("Yes, as far as it can be compared: nothing in the scope is new, or more than usual.", "#behaviour")
@@ -86,7 +88,13 @@ def _of(case: Case, row: Row) -> str:
     return "" if row["is_subject"] else f" by {case.name(row['entity'])}"
 
 
+def _is_unexpected(row: Row) -> bool:
+    return is_new(row) and row["expected"] is None
+
+
 def _for_whom(row: Row) -> str:
+    if row["expected"] is not None:
+        return f" (the organisation's own: {row['expected']})"
     if row["is_new_for_account"]:
         return " (new for the whole account)"
     if row["root"] and row["root"]["status"] == KNOWN:
