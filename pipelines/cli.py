@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,10 +25,12 @@ from pipelines.preflight import (
     StopError,
     counted,
     days_to_run,
+    hour_of,
     named_sources,
     need_java,
     need_lake,
     need_writable,
+    one_of,
     possible_day,
     published_in,
 )
@@ -61,7 +63,7 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Folder = Annotated[str | None, typer.Option(metavar="DIR", show_default=False)]
 LakeOption = Annotated[
-    str | None, typer.Option("--lake", metavar="DIR", help="Folder of the lake. [default: lake]", show_default=False)
+    str | None, typer.Option("--lake", metavar="DIR", help="Folder of the lake. \\[default: lake]", show_default=False)
 ]
 CloudTrail = Annotated[
     str | None,
@@ -80,7 +82,7 @@ Findings = Annotated[
 ]
 Reports = Annotated[
     str | None,
-    typer.Option("--reports", metavar="DIR", help="Where reports go. [default: <lake>/reports]", show_default=False),
+    typer.Option("--reports", metavar="DIR", help="Where reports go. \\[default: <lake>/reports]", show_default=False),
 ]
 GeoCity = Annotated[
     str | None,
@@ -134,7 +136,7 @@ def run(  # noqa: PLR0913, PLR0917  (a command has its options)
     first: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="YYYY-MM-DD", help="First publish day. [default: all there is]", show_default=False
+            "--from", metavar="YYYY-MM-DD", help="First publish day. \\[default: all there is]", show_default=False
         ),
     ] = None,
     last: Annotated[
@@ -155,10 +157,36 @@ def run(  # noqa: PLR0913, PLR0917  (a command has its options)
     raise typer.Exit(_run(settings, *asked))
 
 
+def _entity(option: str, metavar: str, words: str) -> typer.models.OptionInfo:
+    option_info: typer.models.OptionInfo = typer.Option(option, metavar=metavar, help=words, show_default=False)
+    return option_info
+
+
 @app.command()
 @stoppable()
 def investigate(  # noqa: PLR0913, PLR0917
-    finding: Annotated[str, typer.Option("--finding", metavar="ID", help="Id of the finding, as GuardDuty gives it.")],
+    finding: Annotated[str | None, _entity("--finding", "ID", "A finding, by its id.")] = None,
+    role_session: Annotated[
+        str | None, _entity("--role-session", "ID", "A role session: AROA…:name, or its name.")
+    ] = None,
+    role: Annotated[str | None, _entity("--role", "ARN", "A role, by ARN or name.")] = None,
+    user: Annotated[str | None, _entity("--user", "ARN", "An IAM or federated user, by ARN, id or name.")] = None,
+    root: Annotated[
+        str | None,
+        _entity("--root", "ID", "Whoever sessions lead back to, through every role: a person, an instance, …"),
+    ] = None,
+    account: Annotated[str | None, _entity("--account", "ID", "An account.")] = None,
+    ip: Annotated[str | None, _entity("--ip", "ADDRESS", "An address.")] = None,
+    user_agent: Annotated[
+        str | None, _entity("--user-agent", "NAME", "A user agent, as reports name it: aws-cli/2.")
+    ] = None,
+    first: Annotated[
+        str | None,
+        _entity("--from", "TIME", "Start of the scope, UTC: 2026-03-04T10. \\[default: 24 hours before its end]"),
+    ] = None,
+    last: Annotated[
+        str | None, _entity("--to", "TIME", "End of the scope, UTC. \\[default: with the last event]")
+    ] = None,
     cloudtrail: CloudTrail = None,
     findings: Findings = None,
     lake: LakeOption = None,
@@ -167,24 +195,31 @@ def investigate(  # noqa: PLR0913, PLR0917
     geo_asn: GeoAsn = None,
     context: ContextFile = None,
 ) -> None:
-    """Investigate one finding now: the newest logs of its accounts are read first, if folders are named."""
+    """Investigate a finding, or anything else over any window, now. The newest logs are read first, if folders are named."""
+    entities = {
+        "finding": finding, "role-session": role_session, "role": role, "user": user, "root": root, "account": account, "ip": ip,
+        "user-agent": user_agent,
+    }  # fmt: skip
+    option, named = one_of(entities)
     settings = load_settings(
-        cloudtrail=cloudtrail,
-        findings=findings,
-        lake=lake,
-        reports=reports,
-        geo_city=geo_city,
-        geo_asn=geo_asn,
-        context=context,
-    )
+        cloudtrail=cloudtrail, findings=findings, lake=lake, reports=reports, geo_city=geo_city, geo_asn=geo_asn, context=context
+    )  # fmt: skip
+    scope = hour_of("--from", first), hour_of("--to", last)
+    if option == "finding" and any(scope):
+        raise StopError(
+            WRONG_USE, "a finding has its own scope: leave out --from and --to, or move the scope in its report"
+        )
     need_java(settings)
-    for root, source in named_sources(settings):
-        published_in(root, source)
+    for source_root, source in named_sources(settings):
+        published_in(source_root, source)
     if settings.findings:
         need_writable(settings)
     else:
         need_lake(settings)
-    raise typer.Exit(_investigate(settings, finding))
+    status = (
+        _investigate(settings, named) if option == "finding" else _investigate_entity(settings, option, named, scope)
+    )
+    raise typer.Exit(status)
 
 
 @app.command()
@@ -305,11 +340,42 @@ def _investigate(settings: Settings, finding_id: str) -> int:
     accounts = accounts_of(night, finding)
     logs = published_in(settings.cloudtrail, CLOUDTRAIL, accounts, first).days if settings.cloudtrail else None
     night, of_run = _run_job(settings, first, logs[1] if logs else first, accounts)
-    answers = answers_of(night, finding_id)
-    out.print(f"\n{visible(finding.title or finding.type)}", markup=False)
+    _print_answers(finding.title or finding.type, answers_of(night, finding_id=finding_id))
+    return _say_left_out([*left_out, *of_run])
+
+
+def _investigate_entity(
+    settings: Settings, option: str, text: str, scope: tuple[datetime | None, datetime | None]
+) -> int:
+    """Bring the lake up to date with the logs of an entity, make its profile, and print what it says."""
+    from pipelines.investigate import answers_of  # noqa: PLC0415
+    from pipelines.night import Night  # noqa: PLC0415
+    from pipelines.profile import find_entity, investigate_entity, window_of  # noqa: PLC0415
+
+    night = Night(settings)
+    entity = find_entity(night, option, text)
+    left_out: list[str] = []
+    if settings.cloudtrail:
+        accounts = frozenset({entity.account_id}) if entity.account_id else None
+        first = possible_day(window_of(entity, *scope).start.date())
+        logs = published_in(settings.cloudtrail, CLOUDTRAIL, accounts, first).days
+        if logs:
+            night, left_out = _run_job(settings, first, logs[1], accounts)
+            entity = find_entity(night, option, text)  # what is new may be its last event
+    window = window_of(entity, *scope)
+    out.print(
+        f"rolescope: {visible(entity.id)} from {window.start:%Y-%m-%d %H:%M} to {window.end:%H:%M} UTC", markup=False
+    )
+    night.begin_early()
+    identifier = investigate_entity(night, entity, window)
+    _print_answers(entity.id, answers_of(night, investigation_id=identifier))
+    return _say_left_out(left_out)
+
+
+def _print_answers(title: str, answers: dict[str, str]) -> None:
+    out.print(f"\n{visible(title)}", markup=False)
     for question, answer in answers.items():
         out.print(f"\n{question}\n  {visible(answer)}", markup=False)
-    return _say_left_out([*left_out, *of_run])
 
 
 def _left_out(night: Night, run_id: str) -> list[str]:

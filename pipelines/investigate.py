@@ -35,9 +35,10 @@ def accounts_of(night: Night, finding: Row) -> frozenset[str]:
     return frozenset({finding.account_id, *led_to})
 
 
-def answers_of(night: Night, finding_id: str) -> dict[str, str]:
-    """Return what the investigation of a finding says, by question, in the order it is read."""
-    made = night.lake.read(INVESTIGATIONS).where(F.col("finding_id") == finding_id).first()
+def answers_of(night: Night, *, finding_id: str | None = None, investigation_id: str | None = None) -> dict[str, str]:
+    """Return what the investigation of a finding, or a profile, says, by question, in the order it is read."""
+    column, value = ("finding_id", finding_id) if finding_id else ("investigation_id", investigation_id)
+    made = night.lake.read(INVESTIGATIONS).where(F.col(column) == F.lit(value)).first()
     if made is None:
         return {}
     complete_to = made.logs_complete_to_at

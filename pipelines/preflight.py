@@ -6,6 +6,7 @@ Belongs here: questions whose answer is a sentence and an exit status. Does not:
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -40,6 +41,39 @@ def named_sources(settings: Settings) -> list[tuple[str, str]]:
     """Return the folders that are named, and what each has."""
     named = ((settings.cloudtrail, CLOUDTRAIL), (settings.findings, GUARDDUTY))
     return [(root, source) for root, source in named if root]
+
+
+def one_of(entities: Mapping[str, str | None]) -> tuple[str, str]:
+    """Return the option that is given, and its value.
+
+    Raises:
+        StopError: none is given, or several are, or an empty one.
+    """
+    given = [(option, text) for option, text in entities.items() if text is not None]
+    options = ", ".join(f"--{option}" for option in entities)
+    if not given:
+        raise StopError(WRONG_USE, f"nothing to investigate: name one of {options}")
+    if len(given) > 1:
+        raise StopError(WRONG_USE, f"one at a time: {' and '.join(f'--{option}' for option, _ in given)} are given")
+    [(option, text)] = given
+    if not text.strip():
+        raise StopError(WRONG_USE, f"--{option} is empty")
+    return option, text
+
+
+def hour_of(option: str, text: str | None) -> datetime | None:
+    """Return the instant that an option names, UTC: a day or an hour, as `2026-03-04` or `2026-03-04T10`.
+
+    Raises:
+        StopError: it is neither.
+    """
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise StopError(WRONG_USE, f"{option} {text}: not a day or an hour, write it as 2026-03-04T10") from error
+    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def days_to_run(settings: Settings, first: date | None, last: date | None) -> tuple[tuple[date, date], list[str]]:
