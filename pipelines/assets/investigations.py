@@ -4,6 +4,7 @@
 from collections.abc import Iterator
 from datetime import date
 from functools import reduce
+from typing import Any
 
 import dagster as dg
 from pyspark.sql import DataFrame, Row
@@ -28,6 +29,7 @@ from expectations.tables import (
 )
 from pipelines.lake import Lake
 from pipelines.night import Night
+from pipelines.notify import is_told_of, notify, of_report
 from pipelines.partitions import PUBLISH_DAYS
 from pipelines.publish import Candidate, Made, table_asset
 from pipelines.report import write_reports
@@ -111,7 +113,10 @@ def reports(night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult[Non
     table_id = lake.table_id(INVESTIGATIONS)
     since = consumed_version(folder, table_id)
     changed = _changed_since(lake, since) if since < version else ()
-    pages = write_reports((row.asDict() for row in changed), folder)
+    severe: list[dict[str, Any]] = []
+    pages = write_reports(_noting(night, (row.asDict() for row in changed), severe), folder)
+    unsent = notify(night.settings, severe, lambda said: night.progress.tell("reports", said))
+    night.warnings += [unsent] if unsent else []
     remember_version(folder, table_id, version)
     night.progress.finished("reports", f"{len(pages):>10,} pages in {folder}")
     links = [f"- [{page.stem}]({page.resolve().as_uri()})" for page in pages[:_LINKS]]
@@ -120,9 +125,18 @@ def reports(night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult[Non
         metadata={
             "index": dg.MetadataValue.url((folder / "index.html").resolve().as_uri()),
             "reports written": len(pages),
+            "notifications": unsent or len(severe),
             "reports": dg.MetadataValue.md("\n".join([*links, *more]) or "none"),
         }
     )
+
+
+def _noting(night: Night, rows: Iterator[dict[str, Any]], severe: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Note what the webhook is told of while rows go by: only one document is in memory."""
+    for row in rows:
+        if is_told_of(row, night.settings):
+            severe.append(of_report(row))
+        yield row
 
 
 def _changed_since(lake: Lake, version: int) -> Iterator[Row]:
