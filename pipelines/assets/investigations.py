@@ -34,6 +34,7 @@ from pipelines.partitions import PUBLISH_DAYS
 from pipelines.publish import Candidate, Made, table_asset
 from pipelines.report import write_reports
 from pipelines.report.files import consumed_version, remember_version
+from pipelines.settings import FIRST_DAY
 from transforms.findings import only_newest
 from transforms.investigations import DaysNeeded, Sources, build_investigations, days_needed, only_due, with_scope
 
@@ -151,7 +152,7 @@ def _earliest_news(night: Night) -> date | None:
     What an investigation says ends at its horizon, so that findings whose horizon lies before this day stand as they are.
     """
     if night.fact(INVESTIGATION_INDICATORS, _CONTEXT) != night.context.digest:
-        return date.min
+        return FIRST_DAY
     news = [
         _touched(night, CLOUDTRAIL_EVENTS, "event_date"),
         _touched(night, CREDENTIAL_SESSIONS, "coalesce(started_at, first_event_at)"),

@@ -87,7 +87,7 @@ def build_investigations(
         *_of_behaviour(subjects, entities, deeds, sources, settle),
         *_of_surroundings(subjects, family, entities, deeds, sources),
     ]
-    written = settle(write_documents(gather(subjects, evidence), report_folder))
+    written = settle(write_documents(gather(subjects, evidence), report_folder, context))
     investigations = written.drop("indicators")
     indicators = written.select("investigation_id", "finding_id", F.inline("indicators"))
     return Investigations(
