@@ -307,8 +307,10 @@ def _run_job(
     if not outcome.succeeded:
         for stack in outcome.stacks:
             err.print(stack, markup=False)
+        for warning in night.warnings:
+            err.print(f"warning: {visible(warning)}", markup=False)
         raise StopError(NOTHING, "; ".join(outcome.failures) or f"run {outcome.run_id} failed")
-    return night, _left_out(night, outcome.run_id)
+    return night, [*_left_out(night, outcome.run_id), *night.warnings]
 
 
 def _say_left_out(left_out: list[str]) -> int:

@@ -7,7 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 
 from pipelines.night import ACCOUNTS_TAG
+from pipelines.notify import notify, of_failed_night
+from pipelines.run import cause_of
 from pipelines.settings import load_settings
+from pipelines.slots import PROCESS_TAG
 from pipelines.sources.folder import GUARDDUTY, SourceError, list_objects
 
 nightly = dg.define_asset_job(
@@ -60,6 +63,24 @@ def findings_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg
         tags={ACCOUNTS_TAG: accounts},
     )
     return dg.SensorResult(run_requests=[request], cursor=cursor)
+
+
+@dg.run_failure_sensor(
+    monitored_jobs=[nightly],
+    minimum_interval_seconds=60,
+    description="Runs of the schedule and of the sensor that failed, to the webhook; the command line tells of its own.",
+)
+def failed_night(context: dg.RunFailureSensorContext) -> None:
+    """Tell the webhook what failed in a run, also one that ended with its process."""
+    settings, run = load_settings(), context.dagster_run
+    if PROCESS_TAG in run.tags:
+        return
+    failures = [cause_of(event)[0] for event in context.get_step_failure_events()] or [
+        context.failure_event.message or ""
+    ]
+    unsent = notify(settings, [of_failed_night(run.run_id, settings.lake_uri, failures)])
+    if unsent:
+        context.log.warning(unsent)
 
 
 def this_day() -> date:

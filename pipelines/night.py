@@ -45,6 +45,8 @@ class Night:
     progress: Progress = field(default_factory=Silent)
     bytes_read: int = 0
     """Size of the objects that this run has ingested: how much there is to do."""
+    warnings: list[str] = field(default_factory=list)
+    """What the run left undone without failing, in sentences."""
 
     _opening: Lock = field(default_factory=Lock, repr=False)
     _lake: Lake | None = field(default=None, repr=False)

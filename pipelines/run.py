@@ -67,6 +67,7 @@ def run_nightly(night: Night, first: date, last: date, accounts: frozenset[str] 
     """
     from pipelines.definitions import build_definitions  # noqa: PLC0415  (imports Dagster: seconds)
     from pipelines.night import ACCOUNTS_TAG, FIRST_DAY_TAG  # noqa: PLC0415
+    from pipelines.notify import notify, of_failed_night  # noqa: PLC0415
     from pipelines.slots import PROCESS_TAG, this_process, wait_for_slot  # noqa: PLC0415
 
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
@@ -93,13 +94,12 @@ def run_nightly(night: Night, first: date, last: date, accounts: frozenset[str] 
     failed = [event for event in result.all_node_events if event.is_step_failure]
     if any(_is_stop(event.step_failure_data.error) for event in failed):
         raise KeyboardInterrupt
-    causes = [_cause_of(event) for event in failed]
-    return Outcome(
-        result.success,
-        result.run_id,
-        tuple(sentence for sentence, _ in causes),
-        tuple(stack for _, stack in causes if stack),
-    )
+    causes = [cause_of(event) for event in failed]
+    failures = tuple(sentence for sentence, _ in causes)
+    if not result.success:
+        unsent = notify(night.settings, [of_failed_night(result.run_id, night.settings.lake_uri, failures)])
+        night.warnings += [unsent] if unsent else []
+    return Outcome(result.success, result.run_id, failures, tuple(stack for _, stack in causes if stack))
 
 
 # What these say is meant for the user: where in the code it was said is of no use to anybody.
@@ -131,7 +131,7 @@ def _is_stop(error: SerializableErrorInfo | None) -> bool:
     return error is not None
 
 
-def _cause_of(event: DagsterEvent) -> tuple[str, str | None]:
+def cause_of(event: DagsterEvent) -> tuple[str, str | None]:
     """Return the cause of a step's failure in one line, with the step it happened in if it is a mistake of ours."""
     sentence, stack = _cause(event.event_specific_data)
     return (sentence if stack is None else f"{event.step_key} failed: {sentence}"), stack

@@ -6,10 +6,12 @@ import os
 from collections.abc import Iterable
 from datetime import date
 from difflib import get_close_matches
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 # CloudTrail began on this day: no log is older.
@@ -24,6 +26,7 @@ _EXPECTED = {
     "string_too_short": "it is empty",
 }
 _EXPECTED_OF = {"spark_memory": "write it as 3g or 3000m"}
+_SECRETS = frozenset({"webhook"})  # settings whose value is shown to nobody
 # What a database of the other kind calls itself.
 _OTHER_KIND = {"geo_city": ("asn",), "geo_asn": ("city", "country")}
 
@@ -33,6 +36,35 @@ def _listed(value: object) -> object:
     return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
 
 
+def _is_safe_to_send_to(url: SecretStr) -> SecretStr:
+    """Let answers leave by https only, or to this machine."""
+    try:
+        parts = urlsplit(url.get_secret_value())
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("not an address") from None
+    if not host or parts.scheme not in ("https", "http"):
+        raise ValueError("write it as https://host/path")
+    if parts.username is not None:
+        raise ValueError("a user and password before the host would not be sent")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise ValueError("http is for this machine only (127.0.0.1, localhost): use https")
+    return url
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+Webhook = Annotated[SecretStr, AfterValidator(_is_safe_to_send_to)]
+Severity = Annotated[Literal["INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL"], BeforeValidator(_upper)]
 Databases = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_listed)]
 
 
@@ -63,6 +95,13 @@ class Settings(BaseSettings):
     context: Path | None = Field(
         default=None,
         description="YAML file with what the organisation says of itself (names, own addresses, vendors): docs/context.example.yaml",
+    )
+    webhook: Webhook | None = Field(
+        default=None,
+        description="Where to POST the answers of severe reports and what failed in a night: https://…, or http:// on this machine",
+    )
+    webhook_severity: Severity = Field(
+        default="HIGH", description="Least severity of a report that the webhook is told of"
     )
     lookback_days: int = Field(
         default=3, ge=0, le=400, description="Days before the first one that are listed again for late objects"
@@ -117,7 +156,9 @@ def _what_is_wrong(error: ValidationError) -> str:
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"])
     said = first["msg"][:1].lower() + first["msg"][1:]
-    expected = _EXPECTED_OF.get(name) or _EXPECTED.get(first["type"]) or said
+    expected = _EXPECTED_OF.get(name) or _EXPECTED.get(first["type"]) or said.removeprefix("value error, ")
+    if name in _SECRETS:
+        return f"{_named(name)}: {expected}"
     return f"{_named(name)}: {str(first['input'])!r}: {expected}"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import date
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from pyspark.sql import DataFrame, Row
@@ -29,10 +30,12 @@ from expectations.tables import (
 )
 from pipelines.lake import Lake
 from pipelines.night import Night
+from pipelines.notify import is_told_of, notify, of_report
 from pipelines.partitions import PUBLISH_DAYS
 from pipelines.publish import Candidate, Made, table_asset
 from pipelines.report import write_reports
 from pipelines.report.files import consumed_version, remember_version
+from pipelines.settings import FIRST_DAY
 from transforms.findings import only_newest
 from transforms.investigations import DaysNeeded, Sources, build_investigations, days_needed, only_due, with_scope
 
@@ -119,6 +122,7 @@ def reports(night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult[Non
         metadata={
             "index": dg.MetadataValue.url((folder / "index.html").resolve().as_uri()),
             "reports written": len(pages),
+            "notifications": unsent or len(severe),
             "reports": dg.MetadataValue.md("\n".join([*links, *more]) or "none"),
         }
     )
@@ -130,7 +134,10 @@ def write_changed(night: Night) -> list[Path]:
     version, table_id = lake.version(INVESTIGATIONS), lake.table_id(INVESTIGATIONS)
     since = consumed_version(folder, table_id)
     changed = _changed_since(lake, since) if since < version else ()
-    pages = write_reports((row.asDict() for row in changed), folder)
+    severe: list[dict[str, Any]] = []
+    pages = write_reports(_noting(night, (row.asDict() for row in changed), severe), folder)
+    unsent = notify(night.settings, severe, lambda said: night.progress.tell("reports", said))
+    night.warnings += [unsent] if unsent else []
     remember_version(folder, table_id, version)
     return pages
 
@@ -158,6 +165,14 @@ def _concerned(night: Night, due: DataFrame) -> DataFrame:
     )
 
 
+def _noting(night: Night, rows: Iterator[dict[str, Any]], severe: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Note what the webhook is told of while rows go by: only one document is in memory."""
+    for row in rows:
+        if is_told_of(row, night.settings):
+            severe.append(of_report(row))
+        yield row
+
+
 def _changed_since(lake: Lake, version: int) -> Iterator[Row]:
     ids = lake.changes(INVESTIGATIONS, version, *INVESTIGATIONS.column_names).select("investigation_id").distinct()
     changed = lake.read(INVESTIGATIONS).join(ids, on="investigation_id", how="left_semi")
@@ -170,7 +185,7 @@ def _earliest_news(night: Night) -> date | None:
     What an investigation says ends at its horizon, so that findings whose horizon lies before this day stand as they are.
     """
     if night.fact(INVESTIGATION_INDICATORS, _CONTEXT) != night.context.digest:
-        return date.min
+        return FIRST_DAY
     news = [
         _touched(night, CLOUDTRAIL_EVENTS, "event_date"),
         _touched(night, CREDENTIAL_SESSIONS, "coalesce(started_at, first_event_at)"),

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from expectations.tables import GUARDDUTY_FINDINGS
 from pipelines.context import read_context
+from pipelines.night import Night
 from pipelines.preflight import WRONG_USE
-from pipelines.settings import SettingError
+from pipelines.settings import SettingError, Settings
+from tests.builders import frame, row
+from transforms.investigations import only_due, with_scope
 from transforms.investigations.context import EMPTY
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "context.example.yaml"
@@ -137,3 +141,13 @@ def test_run__a_context_file_is_looked_into_at_once(said, tmp_path, monkeypatch)
     assert said("run", "--context", tmp_path) == (WRONG_USE, f"{told}: cannot be read (Is a directory)")
     monkeypatch.setenv("ROLESCOPE_CONTEXT", str(EXAMPLE))
     assert "nothing to read" in said("run")[1]
+
+
+def test_investigations__are_all_due_when_the_file_says_something_else(spark, monkeypatch):
+    from pipelines.assets import investigations  # noqa: PLC0415  (imports Dagster: seconds)
+
+    night = Night(Settings(context=EXAMPLE))
+    monkeypatch.setattr(night, "fact", lambda _table, _name: None)
+    rows = [row(GUARDDUTY_FINDINGS, first_seen_at=seen) for seen in ("2014-01-01 10:00", "2026-05-01 10:00")]
+    due = only_due(with_scope(frame(spark, GUARDDUTY_FINDINGS, *rows)), investigations._earliest_news(night))
+    assert due.count() == 2

@@ -132,6 +132,11 @@ class Case:
             return self.names[entity_id]
         return entity_id.rsplit("/", 1)[-1] if entity_id.startswith("arn:") else entity_id
 
+    def account(self, account_id: str | None) -> str:
+        """Return how an account is called in sentences: `111111111111`, with its name if the context file has one."""
+        name = self.context.account_name(account_id)
+        return f"{account_id} ({name})" if name else account_id or "unknown"
+
     def assumer(self, row: Row) -> str:
         """Return what assumed a session, in words: a role session by its role and name, a person with its type."""
         if row["assumed_by_type"] == "AssumedRole" and row["assumed_by_id"] in self.names:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import ACCOUNT, ROLE_ARN, ROLE_SESSION
-from tests.transforms.investigations.cases import address, case, document, entity, session, value, visit
+from tests.transforms.investigations.cases import address, case, document, entity, logs, session, value, visit
 from transforms.investigations.answers import answers, told
 from transforms.investigations.context import EMPTY, Context, Networks, network
 from transforms.investigations.indicators import find_indicators
@@ -84,6 +84,13 @@ def test_document__names_accounts_and_has_notes_of_who_is_in_it():
         {"kind": "role", "id": ROLE_ARN, "text": "break-glass"},
     ]
     assert told_of["expected"] == [{"value": VENDOR, "why": "an account of a vendor (Monitoring)"}]
+
+
+def test_answers__call_accounts_by_their_names():
+    said = Context(accounts={ACCOUNT: "prod"})
+    text = told(answers(case({"logs": [logs()]}, context=said))["who"])
+    assert f"alice (IAM user) of account {ACCOUNT} (prod) was behind admin/sara" in text
+    assert f"those of account {ACCOUNT} (prod)" in told(answers(case({"logs": [logs()]}, context=said))["gaps"])
 
 
 def test_document__without_a_file_the_context_is_empty():

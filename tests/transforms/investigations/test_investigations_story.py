@@ -22,6 +22,7 @@ from expectations.tables import (
 )
 from tests.builders import at, frame, row
 from transforms.investigations import Sources, build_investigations
+from transforms.investigations.context import Context
 from transforms.investigations.links import report_name
 
 HOME, OTHER = "111111111111", "222222222222"
@@ -146,6 +147,7 @@ BASELINES = [
     row(PRINCIPAL_BASELINES, principal_kind="account", principal_id=OTHER, value=ATTACH, first_seen_at="2025-11-01 09:00",
         last_seen_at="2025-11-02 09:00"),
 ]  # fmt: skip
+SAID = Context(accounts={OTHER: "sandbox"}, users={"sara": "platform team"})
 STORY = {"first_seen_at": "2026-05-01 02:11:26", "access_key_id": "ASIASSO", "principal_id": SARA}
 NOBODY = {"access_key_id": None, "principal_id": None, "user_name": None, "user_type": None}
 FINDINGS = [
@@ -202,7 +204,7 @@ def investigated(spark):
         ),
     )  # fmt: skip
     made = build_investigations(
-        sources.findings, sources, lambda frame: frame.localCheckpoint(), report_folder="file:///reports"
+        sources.findings, sources, lambda frame: frame.localCheckpoint(), report_folder="file:///reports", context=SAID
     )
     return [row.asDict() for row in made.investigations.collect()], [row.asDict() for row in made.indicators.collect()]
 
@@ -287,7 +289,7 @@ def test_story__overview(story):
 def test_story__two_calls_in_the_scope_and_what_the_chained_session_did(story):
     said = text(story, "what_else")
     assert "made 2 calls: StopLogging and AssumeRole" in said
-    assert "DemoRole1/sara in account 222222222222 was chained from it at 2026-05-01 02:17:00" in said
+    assert "DemoRole1/sara in account 222222222222 (sandbox) was chained from it at 2026-05-01 02:17:00" in said
     assert "AttachRolePolicy by DemoRole1/sara failed at 02:31:48 (AccessDenied), then succeeded at 02:38:12." in said
     assert "1 further call by this session or sessions chained from it, the last at 2026-05-02 09:00:00" in said
 
@@ -366,6 +368,10 @@ def test_story__log_gaps_of_its_accounts_within_a_day(investigated, rows):
     mine = rows["story"]["investigation_id"]
     found = [row["value"] for row in investigated[1] if row["investigation_id"] == mine and row["type"] == "LOG_GAP"]
     assert found == [f"{OTHER} silent"]
+
+
+def test_story__has_what_the_context_file_says(story):
+    assert story["context"]["notes"] == [{"kind": "user", "id": "idp:sara", "text": "platform team"}]
 
 
 def test_user__calls_with_a_long_term_key_are_the_users_own(documents):

@@ -41,7 +41,7 @@ def gaps(case: Case) -> list[Sentence]:
                 "#chain",
             )
         )
-    missing = [row["account_id"] for row in case.rows("logs") if not row["file_count"]]
+    missing = [case.account(row["account_id"]) for row in case.rows("logs") if not row["file_count"]]
     if missing:
         said.append(
             say(
@@ -78,6 +78,6 @@ def _completeness(case: Case) -> Sentence:
     short = " That is before the end of the scope: look again when they have arrived." if to < case.scope_end else ""
     return say(
         f"The logs of the accounts concerned reach up to {labels.moment(least['complete_to_at'])}, those of account "
-        f"{least['account_id']} the least far.{short}",
+        f"{case.account(least['account_id'])} the least far.{short}",
         "#logs",
     )

@@ -51,7 +51,7 @@ def _chained(case: Case, entity_id: str) -> Sentence:
     started, account = sessions[0]["started_at"], sessions[0]["account_id"]
     success, failed = case.counted(DESCENDANT, entity_id)
     often = f" {labels.count(len(sessions), 'time')}, first" if len(sessions) > 1 else ""
-    opening = f"{case.name(entity_id)} in account {account or 'unknown'} was chained from it{often} at {labels.moment(started)}"
+    opening = f"{case.name(entity_id)} in account {case.account(account)} was chained from it{often} at {labels.moment(started)}"
     if not success + failed:
         return say(
             f"{opening}; it made no call since the scope began that the logs show.",
@@ -124,9 +124,9 @@ def _account(case: Case) -> Sentence:
     others = [row for row in case.rows("notable") if not _is_theirs(case, row) and _is_in_scope(case, row)]
     number = case.total("account_calls")
     text = (
-        f"In account {account} as a whole, {labels.count(number, 'API was', 'different APIs were')} called in the scope"
+        f"In account {case.account(account)} as a whole, {labels.count(number, 'API was', 'different APIs were')} called in the scope"
         if calls
-        else f"Account {account} has no call in the scope that the logs show"
+        else f"Account {case.account(account)} has no call in the scope that the logs show"
     )
     if others:
         names = labels.listed(sorted({labels.call(row["api"]) for row in others}))

@@ -38,7 +38,7 @@ def who(case: Case) -> list[Sentence]:
 
 def _attributed(case: Case, focus: Row) -> Sentence:
     root = labels.who(focus["root_type"], focus["root_name"], focus["root_id"])
-    account = f" of account {focus['root_account_id']}" if focus["root_account_id"] else ""
+    account = f" of account {case.account(focus['root_account_id'])}" if focus["root_account_id"] else ""
     name, share = case.name(focus["entity_id"]), focus["attribution_confidence"]
     if focus["attribution_status"] == "resolved":
         hops = labels.count(focus["chain_depth"], "role session")
@@ -66,7 +66,7 @@ def _hop(case: Case, row: Row) -> Sentence:
     method = labels.METHODS.get(row["attribution_method"] or "", "not bound to an issuing call")
     across = ", across accounts" if row["is_cross_account"] else ""
     return say(
-        f"{by} assumed {row['role_name']} as “{row['session_name']}” in account {row['account_id'] or 'unknown'}{across}, at "
+        f"{by} assumed {row['role_name']} as “{row['session_name']}” in account {case.account(row['account_id'])}{across}, at "
         f"{labels.moment(row['started_at'])} by {row['issuing_api']}; known because {method}.",
         *(row["issuing_event_ids"] or [])[:2],
     )
@@ -96,7 +96,7 @@ def _without_session(case: Case) -> Sentence:
     if not any(row["is_in_scope"] for row in case.rows("totals")):
         return say(f"The {kind} {name} made no call in the scope that the logs show.", "#overview")
     return say(
-        f"The {kind} {name} of account {case.subject['account_id']} made the calls itself, with its own credentials.",
+        f"The {kind} {name} of account {case.account(case.subject['account_id'])} made the calls itself, with its own credentials.",
         "#overview",
     )
 
@@ -122,7 +122,7 @@ def _nobody(case: Case) -> Sentence:
     if not named:
         return say(
             "The finding names no access key and no principal, so no session can be investigated; it is about account "
-            f"{case.account_id}.",
+            f"{case.account(case.account_id)}.",
             "#finding",
         )
     return say(

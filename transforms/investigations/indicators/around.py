@@ -53,7 +53,7 @@ def find_log_gaps(case: Case) -> Iterable[Row]:
             where = f" in {labels.listed(regions, 3)}" if regions else ""
             yield indicator(
                 "LOG_GAP", in_scope if is_in_scope else around, case.entity_id, f"{account_id} {cause}",
-                f"the logs of account {account_id}{where} have a gap from {spans}: {words}",
+                f"the logs of account {case.account(account_id)}{where} have a gap from {spans}: {words}",
                 sorted({row["stopped_by"] for row in rows if row["stopped_by"]}) if cause == "stopped" else [],
             )  # fmt: skip
 

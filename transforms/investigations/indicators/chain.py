@@ -15,7 +15,10 @@ def find_hops(case: Case) -> Iterable[Row]:
     for session in [*case.ancestors, *case.own, *case.descendants]:
         if session["is_cross_account"] and session["assumed_by_account_id"] not in case.context.vendors:
             source = session["assumed_by_account_id"] or "another account"
-            reason = f"{case.name(session['entity_id'])} in {session['account_id']} was assumed from {source}"
+            told = case.account(source)
+            reason = (
+                f"{case.name(session['entity_id'])} in {case.account(session['account_id'])} was assumed from {told}"
+            )
             value = f"{source} → {session['account_id']}"
             yield indicator(
                 "CROSS_ACCOUNT_HOP", "LOW", session["entity_id"], value, reason, session["issuing_event_ids"]
