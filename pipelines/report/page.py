@@ -70,7 +70,7 @@ def render_index(entries: Iterable[Mapping[str, Any]]) -> str:
     """
     listed = sorted(entries, key=lambda each: (each["scope_start_at"], each["file"]), reverse=True)
     counts = [(label, sum(each["severity"] == label for each in listed)) for label in SEVERITIES]
-    script, script_hash = _script("index.js")
+    script, script_hash = _script("texts.js", "index.js")
     return _environment().get_template("index.html").render(
         stories=grouped(listed), total=len(listed), counts=counts, script=script, script_hash=script_hash
     )

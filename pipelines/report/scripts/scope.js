@@ -9,7 +9,7 @@ function start() {
   const linkOf = (each) => `#scope=${isoOf(each.from).slice(0, 13)}/${isoOf(each.to).slice(0, 13)}`;
 
   function change(asked, isKept = true) {
-    if (asked.from === null || asked.to === null || asked.from >= asked.to) return tell("The scope needs an end after its start, both on a full hour.", null);
+    if (asked.from === null || asked.to === null || asked.from >= asked.to) return tell("A scope has an end after its start, both on a full hour, UTC: 2026-05-01 10:00.", null);
     if (asked.from < 0 || asked.to > data.hours) {
       show();
       return tell(`This page has the hours from ${hourOf(0)} to ${hourOf(data.hours)}. For ${hourOf(asked.from)} to ${hourOf(asked.to)} make it anew:`, asked);
@@ -28,7 +28,7 @@ function start() {
   }
 
   function show() {
-    [from.value, to.value] = [isoOf(scope.from).slice(0, 16), isoOf(scope.to).slice(0, 16)];
+    [from.value, to.value] = [hourOf(scope.from), hourOf(scope.to)];
     byId("scope-hours").textContent = numberOf(scope.to - scope.from);
     byId("scope-reset").hidden = isOriginal();
     document.body.classList.toggle("is-changed", !isOriginal());
@@ -36,6 +36,7 @@ function start() {
     for (const tree of trees) tree.draw(scope);
     drawRectangle();
     for (const link of document.querySelectorAll("a.profile")) link.hash = linkOf(scope);
+    watchSizes();
   }
 
   // The chart's own geometry is in its data: hour `first` stands at `left`, each hour is `step` wide.
@@ -98,8 +99,15 @@ function start() {
   byId("trees").replaceChildren(...trees.map((tree) => tree.host));
   byId("trees").hidden = byId("scope").hidden = false;
   byId("flat").open = false;
-  [from.min, to.min, from.max, to.max] = [0, 0, data.hours, data.hours].map((hour) => isoOf(hour).slice(0, 16));
-  for (const field of [from, to]) field.addEventListener("change", () => change({ from: hourIn(from.value), to: hourIn(to.value) }));
+  for (const field of [from, to]) {
+    field.addEventListener("change", () => change({ from: hourIn(from.value), to: hourIn(to.value) }));
+    field.addEventListener("keydown", (event) => { // the arrows step by an hour
+      const step = { ArrowUp: 1, ArrowDown: -1 }[event.key], end = field === from ? "from" : "to";
+      if (!step) return;
+      event.preventDefault();
+      change({ ...scope, [end]: scope[end] + step });
+    });
+  }
   for (const button of document.querySelectorAll("[data-widen]")) button.addEventListener("click", () => change({ from: scope.from - +button.dataset.widen, to: scope.to + +button.dataset.widen }));
   for (const button of document.querySelectorAll("[data-move]")) button.addEventListener("click", () => change({ from: scope.from + +button.dataset.move, to: scope.to + +button.dataset.move }));
   byId("scope-reset").addEventListener("click", () => change(original));
@@ -117,3 +125,4 @@ for (const button of document.querySelectorAll("button.copy")) {
   });
 }
 if (data) start();
+watchSizes();

@@ -27,8 +27,8 @@ const apiOf = (api) => [el("span", { class: "api" }, textOf(callOf(api))), " ", 
 const isoOf = (hour) => new Date((data.start + hour) * 3600000).toISOString();
 const hourOf = (hour) => isoOf(hour).slice(0, 16).replace("T", " ");
 const hourIn = (text) => {
-  const parts = /^(\d{4}-\d\d-\d\dT\d\d)(?::\d\d(?::\d\d)?)?Z?$/.exec(text ?? "");
-  const at = parts ? Date.parse(`${parts[1]}:00:00Z`) : NaN;
+  const parts = /^(\d{4}-\d\d-\d\d)[T ](\d\d)(?::00(?::00)?)?Z?$/.exec((text ?? "").trim());
+  const at = parts ? Date.parse(`${parts[1]}T${parts[2]}:00:00Z`) : NaN;
   return Number.isNaN(at) ? null : at / 3600000 - data.start;
 };
 
@@ -41,3 +41,14 @@ function table(caption, columns, rows) {
 const nothing = (text) => el("p", { class: "empty" }, text);
 const number = (value, isBad = false) => el("td", { class: isBad ? "num bad" : "num" }, numberOf(value));
 const counts = (row) => [number(row.ok), number(row.failed, row.failed > 0)];
+
+// What scrolls sideways can be reached by keyboard, and has a name; what does not is no stop on the way.
+function reachable(host) {
+  const isScrolling = host.scrollWidth > host.clientWidth + 1 || host.scrollHeight > host.clientHeight + 1;
+  const attributes = { tabindex: 0, role: "group", "aria-label": host.querySelector("caption, figcaption")?.textContent.trim().slice(0, 100) ?? "Chart" };
+  for (const [name, value] of Object.entries(attributes)) {
+    if (isScrolling) host.setAttribute(name, value); else host.removeAttribute(name);
+  }
+}
+const sizes = new ResizeObserver((entries) => entries.forEach((entry) => reachable(entry.target.closest(".wide"))));
+const watchSizes = () => document.querySelectorAll(".wide").forEach((host) => { sizes.observe(host); if (host.firstElementChild) sizes.observe(host.firstElementChild); reachable(host); });

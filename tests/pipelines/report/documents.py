@@ -62,7 +62,7 @@ def history(seed: int = 7, *, apis: list[str] | None = None, agents: list[str] |
     for _ in range(calls):
         entity = int(chance.random() < 0.3)
         at = begin + (end - begin) * chance.random() if entity == 0 else START - timedelta(days=40) + timedelta(days=55) * chance.random()
-        is_late = at >= START
+        is_late = at >= datetime(2026, 5, 1, 10, tzinfo=UTC)
         api = chance.choice(apis if is_late else apis[: max(1, len(apis) * 2 // 3)])
         place = chance.choice([0, 0, 0, 1, 1, *([2, 3, 4] if is_late else [])])
         found.append(_call(chance, entity, at, api, place, agents))

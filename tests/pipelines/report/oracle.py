@@ -95,3 +95,26 @@ def surges(explore: Row, start: str, end: str) -> list[Row]:
          "most": counts[named[name]][1].most}
         for name, surge in found.items()
     ]  # fmt: skip
+
+
+TREES = {
+    "by-address": ("source_ip", "api", "access_key"),
+    "by-api": ("service", "method", "source_ip"),
+    "by-key": ("access_key", "service", "method"),
+}
+
+
+def tree(explore: Row, panel: str, start: str, end: str) -> set[tuple[int, str, int, int]]:
+    """Return the nodes of a tree of the scope, as level, label, successful, failed."""
+    sums: dict[tuple[str, ...], list[int]] = {}
+    for row in explore["tree"]["rows"]:
+        ok, failed, _ = counted(explore, row["hours"], start, end)
+        if ok + failed:
+            service, _, method = row["api"].partition(":")
+            parts = {**row, "service": service.removesuffix(".amazonaws.com"), "method": method}
+            labels = tuple(parts[name] or "not in the log" for name in TREES[panel])
+            for depth in range(1, 4):
+                node = sums.setdefault(labels[:depth], [0, 0])
+                node[0] += ok
+                node[1] += failed
+    return {(len(path), path[-1], ok, failed) for path, (ok, failed) in sums.items()}
