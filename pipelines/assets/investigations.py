@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import date
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 from pyspark.sql import DataFrame, Row
@@ -114,7 +114,8 @@ def investigations(night: Night) -> Made:
 def reports(night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult[None]]:
     """Write the reports of the investigations that changed; all of them into a folder that has none."""
     folder = night.settings.report_folder
-    pages = write_changed(night)
+    written = write_changed(night)
+    pages = written.pages
     night.progress.finished("reports", f"{len(pages):>10,} pages in {folder}")
     links = [f"- [{page.stem}]({page.resolve().as_uri()})" for page in pages[:_LINKS]]
     more = [f"- {len(pages) - _LINKS:,} more in the index"] if len(pages) > _LINKS else []
@@ -122,14 +123,22 @@ def reports(night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult[Non
         metadata={
             "index": dg.MetadataValue.url((folder / "index.html").resolve().as_uri()),
             "reports written": len(pages),
-            "notifications": unsent or len(severe),
+            "notifications": written.unsent or written.sent_count,
             "reports": dg.MetadataValue.md("\n".join([*links, *more]) or "none"),
         }
     )
 
 
-def write_changed(night: Night) -> list[Path]:
-    """Write the pages of the investigations that changed since the folder's were written; return them."""
+class Written(NamedTuple):
+    """The pages written, how many reports the webhook was told of, and a sentence if it could not be told of some."""
+
+    pages: list[Path]
+    sent_count: int
+    unsent: str | None
+
+
+def write_changed(night: Night) -> Written:
+    """Write the pages of the investigations that changed since the folder's were written, and tell the webhook of severe ones."""
     folder, lake = night.settings.report_folder, night.lake
     version, table_id = lake.version(INVESTIGATIONS), lake.table_id(INVESTIGATIONS)
     since = consumed_version(folder, table_id)
@@ -139,7 +148,7 @@ def write_changed(night: Night) -> list[Path]:
     unsent = notify(night.settings, severe, lambda said: night.progress.tell("reports", said))
     night.warnings += [unsent] if unsent else []
     remember_version(folder, table_id, version)
-    return pages
+    return Written(pages, len(severe), unsent)
 
 
 def asked_before(night: Night) -> DataFrame:

@@ -16,8 +16,13 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 8, 22, 26
 _HOUR = timedelta(hours=1)
 
 
-def volume_chart(volume: Mapping[str, Any], scope: Mapping[str, Any]) -> Markup:
-    """Return calls by the hour around the scope, over the band of what the hours of the day usually have."""
+def volume_chart(
+    volume: Mapping[str, Any], scope: Mapping[str, Any], explore: Mapping[str, Any] | None = None
+) -> Markup:
+    """Return calls by the hour around the scope, over the band of what the hours of the day usually have.
+
+    With `explore` it says which of its hours stands where, so that the scope can be dragged.
+    """
     start, end = instant(volume["start_at"]), instant(volume["end_at"])
     total = max(1, round((end - start) / _HOUR))
     band = {each["hour"]: each for each in volume["baseline"]}
@@ -58,7 +63,14 @@ def volume_chart(volume: Mapping[str, Any], scope: Mapping[str, Any]) -> Markup:
         f"Calls by the hour from {volume['start_at'][:10]} to {volume['end_at'][:10]}, successful and failed, with the scope "
         "marked and the usual range of the hour of the day behind them"
     )
-    return _svg(label, WIDTH, HEIGHT, parts)
+    chart = _svg(label, WIDTH, HEIGHT, parts)
+    if explore is None:
+        return chart
+    first = round((start - instant(explore["start_at"])) / _HOUR)
+    data = Markup('<svg id="volume-chart" data-first="{}" data-left="{}" data-step="{}" ').format(
+        first, _LEFT, f"{step:.4f}"
+    )
+    return data + Markup(chart.removeprefix("<svg "))  # noqa: S704  (ours)
 
 
 def days_chart(chained: Mapping[str, Any], scope: Mapping[str, Any]) -> Markup:

@@ -2,47 +2,89 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup
 
 from pipelines.report.charts import days_chart, volume_chart
+from pipelines.report.explore import page_data
 from pipelines.report.lanes import chain_picture
-from pipelines.report.texts import plain, shortened, shown, visible
+from pipelines.report.stories import grouped
+from pipelines.report.texts import plain, shortened, shown
+from pipelines.report.worldmap import world_map
 
 _FOLDER = Path(__file__).parent
 _PLAIN_ID = re.compile(r"[A-Za-z0-9-]{1,80}")
+_PAGE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,200}")
 NOTHING = "\N{EN DASH}"
+SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL")
+MOST_ROWS = 60  # of a table whose every value is also in the page's trees and lists
+# What a document may lack: one of before /2, or one that was never written again.
+_DEFAULTS: Mapping[str, Any] = {
+    "profiles": (),
+    "explore": None,
+    "story": {"findings": ()},
+    "context": {"names": {}, "notes": (), "expected": ()},
+    "revisions": (),
+}
 
 
-def render(document: Mapping[str, Any]) -> str:
-    """Return the page of an investigation: self-contained HTML that makes no request and needs no script.
+def render(document: Mapping[str, Any], pages: Container[str] = ()) -> str:
+    """Return the page of an investigation: self-contained HTML that makes no request and can be read without script.
 
     Args:
-        document: `rolescope.investigation/1`, as in the column `document` of the table investigations.
+        document: `rolescope.investigation/2` (or /1), as in the column `document` of the table investigations; `revisions`
+            beside its own keys are shown.
+        pages: names, without ending, of the pages that are beside this one: only to these it links.
     """
-    known = {event["event_id"] for event in document["timeline"]["events"]}
+    document = {**_DEFAULTS, **document}
+    script, script_hash = _script("statistics.js", "explore.js", "texts.js", "panels.js", "trees.js", "scope.js")
     return _environment().get_template("page.html").render(
         d=document,
-        known_events=known,
+        known_events={event["event_id"] for event in document["timeline"]["events"]},
+        pages=pages,
         chain_picture=chain_picture(document),
-        volume_chart=volume_chart(document["volume"], document["scope"]),
+        volume_chart=volume_chart(document["volume"], document["scope"], document["explore"]),
         days_charts=[(each, days_chart(each, document["scope"])) for each in document["volume"]["chained"] if each["days"]],
+        world_map=world_map(document["behaviour"]["geolocations"]),
+        page_data=page_data(document),
+        script=script,
+        script_hash=script_hash,
     )  # fmt: skip
 
 
 def render_index(entries: Iterable[Mapping[str, Any]]) -> str:
-    """Return the page that lists reports; an entry has file, title, type, severity, score, name, scope_start_at, account_id."""
-    order = ["CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL"]
+    """Return the page that lists reports, those of one story together, the latest first.
+
+    Args:
+        entries: each with file, title, type, severity, score, name, who, scope_start_at, account_id, account_name, kind_text,
+            finding_id (null for a profile) and story (the ids of the other findings of its story).
+    """
     listed = sorted(entries, key=lambda each: (each["scope_start_at"], each["file"]), reverse=True)
-    counts = [(label, sum(each["severity"] == label for each in listed)) for label in order]
-    return _environment().get_template("index.html").render(entries=listed, counts=counts)
+    counts = [(label, sum(each["severity"] == label for each in listed)) for label in SEVERITIES]
+    script, script_hash = _script("texts.js", "index.js")
+    return (
+        _environment()
+        .get_template("index.html")
+        .render(stories=grouped(listed), total=len(listed), counts=counts, script=script, script_hash=script_hash)
+    )
+
+
+@cache
+def _script(*names: str) -> tuple[Markup, Markup]:
+    """Return our scripts as one, and the hash by which the page's policy knows it: no other script may run."""
+    parts = [(_FOLDER / "scripts" / name).read_text(encoding="utf-8") for name in names]
+    text = '\n(() => {\n"use strict";\n' + "\n".join(parts) + "\n})();\n"
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return Markup(text), Markup(f"'sha256-{digest}'")  # noqa: S704  (ours)
 
 
 @cache
@@ -55,7 +97,11 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["css"] = Markup((_FOLDER / "page.css").read_text(encoding="utf-8"))  # noqa: S704  (ours)
+    environment.globals["MOST_ROWS"] = MOST_ROWS
+    environment.tests["exists"] = _exists
     environment.filters |= {
+        "account": _account,
+        "first_upper": lambda text: text[:1].upper() + text[1:],
         "shown": shown,
         "short": shortened,
         "plain": plain,
@@ -69,8 +115,20 @@ def _environment() -> Environment:
     return environment
 
 
-def _visible(value: object) -> object:
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+@pass_context
+def _exists(context: Context, page: str | None) -> bool:
+    """Whether a page of that name is beside this one; a name that is no plain file name is nobody's."""
+    return page is not None and _PAGE_NAME.fullmatch(page) is not None and page in context["pages"]
+
+
+@pass_context
+def _account(context: Context, account_id: str | None) -> Markup:
+    """Return an account id with the name that the context file gives it."""
+    if not account_id:
+        return Markup(NOTHING)
+    name = context["d"]["context"]["names"].get(account_id)
+    label = Markup(' <span class="quiet">{}</span>').format(shown(plain(name, 60))) if name else Markup("")
+    return shown(plain(account_id, 40)) + label
 
 
 def _anchor(event_id: str) -> str:
