@@ -70,7 +70,7 @@ def _packed(document: Mapping[str, Any], explore: Mapping[str, Any]) -> dict[str
                 [
                     _text(value["value"]), value["entity"], _flat(value["hours"]),
                     [known((value["known"] or {}).get(level)) for level in LEVELS],
-                    value.get("latitude"), value.get("longitude"), [_text(each) for each in value["source_ips"]],
+                    value.get("latitude"), value.get("longitude"), [_text(each) for each in value.get("source_ips", [])],
                 ]
                 for value in dimension["values"]
             ],

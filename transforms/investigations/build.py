@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from typing import NamedTuple
 
 from pyspark.sql import Column, DataFrame
@@ -90,12 +91,9 @@ def build_investigations(  # noqa: PLR0913, PLR0917
 
     The same findings and rows give the same documents, byte for byte. Memory of the driver does not grow with either.
     """
-    subjects = settle(_subjects(findings, asked, sources, settle))
-    family = settle(build_family(subjects, sources.usage, sources.sessions))
-    tuples = build_tuples(subjects, family, sources.usage, sources.sessions)
-    window = settle(build_deeds(subjects, tuples, sources.events, sources.usage))
+    parts = _parts(findings, asked, sources, settle)
+    subjects, family, window, entities = (reduce(DataFrame.unionByName, frames) for frames in zip(*parts, strict=True))
     deeds = since_scope(window)
-    entities = settle(build_entities(subjects, family))
     evidence = [
         *_of_chain(subjects, family, entities, sources),
         *_of_deeds(deeds),
@@ -112,25 +110,33 @@ def build_investigations(  # noqa: PLR0913, PLR0917
     )
 
 
-def _subjects(findings: DataFrame | None, asked: DataFrame | None, sources: Sources, settle: Settle) -> DataFrame:
-    """Return all that is investigated: the subjects of findings, the profiles beside them, and those asked for."""
+class _Part(NamedTuple):
+    """What is investigated, the sessions it is about, what they did, and whose behaviour is looked at; all materialised."""
+
+    subjects: DataFrame
+    family: DataFrame
+    window: DataFrame
+    entities: DataFrame
+
+
+def _parts(findings: DataFrame | None, asked: DataFrame | None, sources: Sources, settle: Settle) -> list[_Part]:
+    """Return the findings' part, from which it is known what stands beside them, and the profiles'."""
     if findings is None:
         if asked is None:
             raise ValueError("nothing to investigate: neither findings nor profiles")
-        return profile_subjects(asked)
-    of_findings = settle(find_subjects(with_scope(findings), sources.usage, sources.sessions))
-    beside = settle(_beside(of_findings, sources, settle))
+        return [_part(profile_subjects(asked), sources, settle)]
+    of_findings = _part(find_subjects(with_scope(findings), sources.usage, sources.sessions), sources, settle)
+    beside = beside_findings(of_findings.subjects, of_findings.entities, since_scope(of_findings.window))
     requests = beside if asked is None else requested(beside, asked)
-    return of_findings.unionByName(profile_subjects(requests))
+    return [of_findings, _part(profile_subjects(requests), sources, settle)]
 
 
-def _beside(of_findings: DataFrame, sources: Sources, settle: Settle) -> DataFrame:
-    """Return the profiles that stand beside findings: of what their sessions lead to."""
-    family = settle(build_family(of_findings, sources.usage, sources.sessions))
-    tuples = build_tuples(of_findings, family, sources.usage, sources.sessions)
-    deeds = since_scope(build_deeds(of_findings, tuples, sources.events, sources.usage))
-    named = deeds.select("investigation_id", "entity_id", "is_in_scope", "source_ip", "user_agent_family")
-    return beside_findings(of_findings, build_entities(of_findings, family), settle(named))
+def _part(subjects: DataFrame, sources: Sources, settle: Settle) -> _Part:
+    subjects = settle(subjects)
+    family = settle(build_family(subjects, sources.usage, sources.sessions))
+    tuples = build_tuples(subjects, family, sources.usage, sources.sessions)
+    window = settle(build_deeds(subjects, tuples, sources.events, sources.usage))
+    return _Part(subjects, family, window, settle(build_entities(subjects, family)))
 
 
 _SESSION = names(
