@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import dagster as dg
+import jsonschema
 import pytest
 import urllib3
 
@@ -24,6 +26,7 @@ from tests.transforms.investigations.cases import document
 
 pytestmark = pytest.mark.filterwarnings("default")
 SECRET = "T000-secret"
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "notification.schema.json").read_text(encoding="utf-8"))
 FAST = notify._RETRY.new(backoff_factor=0)
 
 
@@ -92,6 +95,17 @@ def test_notify__posts_the_answers_and_the_link(webhook):
         "file:///r/1.html",
     )
     assert (headers["Content-Type"], headers["Idempotency-Key"]) == ("application/json", got["id"])
+
+
+def test_notifications__fit_their_schema():
+    bare = json.loads(investigation()["document"]) | {"finding": None}
+    made = [
+        notify.of_report(investigation()),
+        notify.of_report(investigation() | {"document": json.dumps(bare), "report_uri": None}),
+        notify.of_failed_night("run-1", "/lake", ["no space left"]),
+    ]
+    for each in made:
+        jsonschema.Draft202012Validator(SCHEMA).validate(each)
 
 
 def test_of_report__an_entity_without_a_finding_has_none():

@@ -83,6 +83,10 @@ class Context(BaseModel):
     """Notes, by ARN or name of a role."""
     flagged_addresses: tuple[Flagged, ...] = ()
 
+    def model_post_init(self, _context: object) -> None:
+        """Look through the networks now: workers get the context with them, and need not do it in every task."""
+        _ = self._egress, self._flagged
+
     @property
     def digest(self) -> str | None:
         """Hash of all that is said, null if nothing is: documents made with another one are to be made anew."""

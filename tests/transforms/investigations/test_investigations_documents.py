@@ -10,7 +10,7 @@ import pytest
 
 import transforms.investigations
 from tests.builders import ACCOUNT, ROLE_SESSION
-from tests.transforms.investigations.cases import case, deed, document, entity, logs, session, total, value
+from tests.transforms.investigations.cases import case, deed, document, entity, logs, session, total, value, visit
 from transforms.investigations.answers import answers, told
 from transforms.investigations.indicators import find_indicators
 
@@ -152,6 +152,35 @@ def test_consistency__known_places_are_said_to_be_known():
     place = value("city", "Bellevue, US", seen={"session": APRIL, "account": APRIL}, recent="session account")
     text = said("consistency", panels={"values": [place], "totals": [total(1)]})
     assert "The place is not new: Bellevue, US (last seen 2026-04-20)." in text
+
+
+def test_consistency__an_impossible_way_is_told_though_both_places_are_known():
+    one, other = (
+        {"city": name, "country_code": "XX", "latitude": at, "longitude": at}
+        for name, at in (("North", 60.0), ("South", -60.0))
+    )
+    visits = [
+        visit("198.51.100.7", "2026-05-01T12:10:00Z", **one),
+        visit("203.0.113.9", "2026-05-01T12:16:00Z", **other),
+    ]
+    text = said("consistency", panels={"visits": visits, "totals": [total(1)]})
+    assert text.startswith("No: addresses are not what is known of them.")
+    assert (
+        "Called from North, XX (198.51.100.7) at 2026-05-01 12:10:00 and from South, XX (203.0.113.9) 6 min later:"
+        in text
+    )
+
+
+def test_gaps__hours_without_logs_are_told_with_what_stopped_them():
+    gap = {
+        "account_id": ACCOUNT, "region": "us-east-1", "coverage_date": "2026-05-01", "stopped_by": "stop-1", "stopped_hours": [12],
+        "unlinked_hours": [], "silent_hours": [],
+    }  # fmt: skip
+    [sentence] = [each for each in answers(case({"log_gaps": [gap]}))["gaps"] if "gap" in each["text"]]
+    assert sentence["text"].endswith(
+        "in us-east-1 have a gap from 2026-05-01 12:00 to 2026-05-01 13:00: logging was stopped."
+    )
+    assert sentence["evidence"] == ["#logs", "stop-1"]
 
 
 def test_consistency__earlier_use_of_a_chained_role_names_its_days():

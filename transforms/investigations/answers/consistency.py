@@ -7,7 +7,9 @@ from transforms.investigations.answers.profile import seen_before
 from transforms.investigations.answers.sentences import Sentence, calls_of, say
 from transforms.investigations.behaviour import KNOWN, has_past, is_new, novelties, standings, surges
 from transforms.investigations.case import Case, Row
+from transforms.investigations.indicators.addresses import find_flagged, find_instance_use, find_travel
 
+_ALARMS = 3  # that are told in words; the indicators have all
 _PLACES = {
     "geolocations": ("places are", "place is", "places"),
     "asos": ("networks are", "network is", "networks"),
@@ -24,20 +26,26 @@ def consistency(case: Case) -> list[Sentence]:
         return seen_before(case)
     if not any(row["is_in_scope"] for row in case.rows("totals")):
         return [say("There is no call in the scope to compare with the past.", "#behaviour"), *_past(case)]
-    said = [_verdict(case), *_training(case)]
+    alarms = [*find_travel(case), *find_instance_use(case), *find_flagged(case)]
+    said = [_verdict(case, are_odd=bool(alarms)), *_training(case)]
+    said += [
+        say(f"{each['reason'][:1].upper()}{each['reason'][1:]}.", *each["evidence_event_ids"])
+        for each in alarms[:_ALARMS]
+    ]
     for panel in ("geolocations", "asos", "user_agents", "api_calls"):
         said.append(_newness(case, panel))
     return [*said, _volume(case), *_past(case)]
 
 
-def _verdict(case: Case) -> Sentence:
-    """Open with the answer: what is like them and what is not."""
+def _verdict(case: Case, *, are_odd: bool) -> Sentence:
+    """Open with the answer: what is like them and what is not, among it addresses that are odd though they may be known."""
     found = {panel: novelties(case, panel) for panel in _PLACES}
     new = [_PLACES[panel][2] for panel, rows in found.items() if any(_is_unexpected(row) for row in rows)]
     known = [
         _PLACES[panel][2] for panel, rows in found.items() if rows and not any(_is_unexpected(row) for row in rows)
     ]
     new += ["numbers of calls"] if any(row["is_increased"] for row in surges(case)) else []
+    new += ["addresses"] if are_odd else []
     if not new:
         return say("Yes, as far as it can be compared: nothing in the scope is new, or more than usual.", "#behaviour")
     if not known:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from transforms.investigations import labels
 from transforms.investigations.answers.sentences import Sentence, say
 from transforms.investigations.case import Case, instant_of
+from transforms.investigations.indicators.around import find_log_gaps
 from transforms.investigations.techniques import LOGGING_CALLS
 
 
@@ -30,6 +31,9 @@ def gaps(case: Case) -> list[Sentence]:
                 *[row["event_id"] for row in stopped[:4]],
             )
         )
+    for gap in find_log_gaps(case):
+        reason = str(gap["reason"])
+        said.append(say(f"{reason[:1].upper()}{reason[1:]}.", "#logs", *gap["evidence_event_ids"]))
     unresolved = [row for row in [*case.own, *case.descendants] if row["attribution_status"] != "resolved"]
     if unresolved:
         reasons = sorted(
