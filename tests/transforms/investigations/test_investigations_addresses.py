@@ -8,10 +8,9 @@ from itertools import groupby
 
 from pyspark.sql import functions as F
 
-from expectations.tables import CLOUDTRAIL_EVENTS, SESSION_USAGE
+from expectations.tables import CLOUDTRAIL_EVENTS
 from tests.builders import ROLE_SESSION, at, frame, row
 from transforms.investigations.addresses import build_addresses, build_visits
-from transforms.usage import TUPLE
 
 START, END = at("2026-05-01 12:00"), at("2026-05-02 03:00")
 ADDRESSES = ("198.51.100.7", "203.0.113.9", "2001:db8::1")
@@ -41,19 +40,11 @@ def random_calls(seed: int) -> list[dict]:
 
 def test_build_visits__are_calls_in_a_row_from_one_address(spark):
     calls = random_calls(3)
-    uses = {tuple(call[name] for name in ("event_date", *TUPLE)): call for call in calls}
-    usage = [
-        row(SESSION_USAGE, first_event_at=call["event_at"], **{name: call[name] for name in ("event_date", *TUPLE)})
-        for call in uses.values()
-    ]
-    scope = (
-        f"'i' AS investigation_id, TIMESTAMP'{START:%F %T}' AS scope_start_at, TIMESTAMP'{END:%F %T}' AS scope_end_at"
+    window = _window(frame(spark, CLOUDTRAIL_EVENTS, *calls), "principal_id").where(f"entity_id = '{ROLE_SESSION}'")
+    entities = spark.sql(
+        f"SELECT 'i' AS investigation_id, 'role_session' AS entity_kind, '{ROLE_SESSION}' AS entity_id"
     )
-    entities = spark.sql(f"SELECT {scope}, 'role_session' AS entity_kind, '{ROLE_SESSION}' AS entity_id")
-    none = entities.select(
-        "investigation_id", "entity_id", F.current_date().alias("event_date"), *[F.lit("x").alias(name) for name in TUPLE]
-    ).where("false").withColumn("session_created_at", F.current_timestamp())  # fmt: skip
-    visits = build_visits(entities, none, frame(spark, SESSION_USAGE, *usage), frame(spark, CLOUDTRAIL_EVENTS, *calls))
+    visits = build_visits(entities, window)
     found = [each.asDict() for each in visits.where("source_ip IS NOT NULL").orderBy("visit").collect()]
     theirs = sorted(
         (each for each in calls if each["principal_id"] == ROLE_SESSION and each["source_ip"]
@@ -82,12 +73,24 @@ def test_build_addresses__counts_what_failed_beside_what_succeeded(spark):
             ("four", "2026-05-01 12:30", None, "success"),
         )
     ]
-    deeds = frame(spark, CLOUDTRAIL_EVENTS, *calls).selectExpr(
-        "*", "'i' AS investigation_id", f"TIMESTAMP'{START:%F %T}' AS scope_start_at", f"'{ROLE_SESSION}' AS entity_id",
-        f"event_at < TIMESTAMP'{END:%F %T}' AS is_in_scope", "outcome != 'success' AS is_failed",
-    )  # fmt: skip
+    deeds = _window(frame(spark, CLOUDTRAIL_EVENTS, *calls), f"'{ROLE_SESSION}'")
     found = build_addresses(deeds).orderBy(F.col("is_in_scope").desc()).collect()
     assert [(each.source_ip, each.city, each.success_count, each.failed_count, each.event_ids) for each in found] == [
         (ADDRESSES[0], "Berlin", 1, 1, ["one", "two"]),
         (ADDRESSES[0], "Berlin", 1, 0, ["three"]),
     ]
+
+
+def test_build_visits__are_not_of_many_people_behind_one_role(spark):
+    window = _window(frame(spark, CLOUDTRAIL_EVENTS, row(CLOUDTRAIL_EVENTS, event_at="2026-05-01 12:10")), "'arn:role'")
+    entities = spark.sql("SELECT 'i' AS investigation_id, 'role' AS entity_kind, 'arn:role' AS entity_id")
+    assert build_visits(entities, window).isEmpty()
+
+
+def _window(events, entity_id):
+    """Events as `build_deeds` gives them."""
+    return events.selectExpr(
+        "*", "'i' AS investigation_id", f"TIMESTAMP'{START:%F %T}' AS scope_start_at", f"TIMESTAMP'{END:%F %T}' AS scope_end_at",
+        f"{entity_id} AS entity_id", f"event_at < TIMESTAMP'{END:%F %T}' AS is_in_scope", "outcome != 'success' AS is_failed",
+        "true AS is_management",
+    )  # fmt: skip

@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 
 from tests.builders import ROLE_SESSION, at
-from tests.transforms.investigations.cases import case, value, visit
+from tests.transforms.investigations.cases import case, session, value, visit
 from transforms.investigations.case import instant_of, text_of
 from transforms.investigations.context import Context
 from transforms.investigations.indicators import find_indicators
@@ -108,6 +108,15 @@ def test_travel__weighs_less_where_the_address_is_known(recent, severity, for_ac
     arrived = value("source_ip", JP, seen=seen, recent=recent)
     [found] = travels(visit(US, NOON, **BELLEVUE), visit(JP, SIX, **TOKYO), values=[arrived])
     assert (found["severity"], found["is_new_for_account"]) == (severity, for_account)
+
+
+def test_travel__of_a_workload_is_low():
+    visits = {
+        "visits": [visit(US, NOON, **BELLEVUE), visit(JP, SIX, **TOKYO)],
+        "family": [session(root_type="WebIdentityUser")],
+    }
+    [found] = [row for row in find_indicators(case(visits)) if row["type"] == "IMPOSSIBLE_TRAVEL"]
+    assert (found["severity"], "a workload may run in several places" in found["reason"]) == ("LOW", True)
 
 
 def test_travel__between_countries_is_low_and_within_one_nothing():

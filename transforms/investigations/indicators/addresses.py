@@ -11,6 +11,7 @@ from transforms.investigations.context import Networks
 from transforms.investigations.indicators.indicator import indicator
 from transforms.investigations.travel import find_travels, is_amazons
 
+_PEOPLE = ("IAMUser", "Root", "FederatedUser", "IdentityCenterUser", "ExternalPrincipal", "Unknown")
 # Of a network's inside (RFC 1918, 4193, 6598): what comes through a VPC endpoint has one.
 _PRIVATE = Networks(
     (each, "private") for each in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
@@ -18,7 +19,12 @@ _PRIVATE = Networks(
 
 
 def find_travel(case: Case) -> Iterable[Row]:
-    """Return legs that nobody can travel: HIGH to an address that is new for them, MEDIUM else, LOW between mere countries."""
+    """Return legs that nobody can travel: HIGH to an address that is new for them, MEDIUM else, LOW between mere countries.
+
+    LOW of a workload, too: a pipeline's jobs run in several places at once under one session name.
+    """
+    people = {row["entity_id"] for row in case.rows("family") if row["root_type"] in _PEOPLE}
+    workloads = {row["entity_id"] for row in case.rows("family")} - people
     for leg in find_travels(case).impossible:
         levels = knowledge(case, "source_ip", leg["entity"], leg["to_ip"])
         is_known = any(levels.get(level) == KNOWN for level in ("session", "root"))
@@ -29,8 +35,11 @@ def find_travel(case: Case) -> Iterable[Row]:
         )
         words += "; located to the country only" if leg["is_country_level"] else ""
         words += f"; {leg['to_ip']} is {'known of' if is_known else 'new for'} the principal" if levels else ""
+        is_workload = leg["entity"] in workloads
+        words += "; a workload may run in several places" if is_workload else ""
+        is_vague = leg["is_country_level"] or is_workload
         yield indicator(
-            "IMPOSSIBLE_TRAVEL", "LOW" if leg["is_country_level"] else "MEDIUM" if is_known else "HIGH", leg["entity"],
+            "IMPOSSIBLE_TRAVEL", "LOW" if is_vague else "MEDIUM" if is_known else "HIGH", leg["entity"],
             f"{leg['from_ip']} → {leg['to_ip']}", words, leg["event_ids"], is_new_for_account=_is_new(levels, "account"),
         )  # fmt: skip
 
@@ -68,7 +77,7 @@ def find_instance_use(case: Case) -> Iterable[Row]:
     Not where none of these is known, and not for addresses of Amazon: an instance that was stopped comes back with another one.
     """
     sessions = [*case.own, *case.descendants]
-    instances = {row["entity_id"]: row["root_name"] or row["root_id"] for row in sessions if _is_instances(row)}
+    instances = {row["role_session_id"]: row["root_name"] or row["root_id"] for row in sessions if _is_instances(row)}
     announced = {(row["entity_id"], row["source_ip"]): row for row in case.rows("addresses")}
     known = standings(case)
     for row in case.values("source_ip"):
