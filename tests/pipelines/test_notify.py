@@ -125,6 +125,10 @@ def test_reports__only_what_is_severe_enough_is_noted(webhook):
         night = Night(settings(webhook, webhook_severity=least))
         assert list(_noting(night, iter(rows), severe)) == rows
         assert len(severe) == count
+    beside = [investigation(finding_id=None)]  # its profiles say the same once more
+    severe = []
+    assert list(_noting(Night(settings(webhook)), iter(beside), severe)) == beside
+    assert severe == []
     severe = []
     assert list(_noting(Night(load_settings()), iter(rows), severe)) == rows
     assert severe == []
