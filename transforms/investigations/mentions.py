@@ -26,7 +26,7 @@ def _accounts(case: Case) -> list[str]:
     """Return the accounts that are mentioned."""
     of_sessions = [row[name] for row in [*case.rows("family"), *case.rows("involved")] for name in _PARTIES]
     of_roles = [row["assumed_by_account_id"] for row in [*case.rows("assumers"), *case.rows("assumed_roles")]]
-    of_logs = [row["account_id"] for panel in ("logs", "related", "notable") for row in case.rows(panel)]
+    of_logs = [row["account_id"] for panel in ("logs", "related", "notable", "principals") for row in case.rows(panel)]
     own = [case.subject["account_id"], (case.finding or {}).get("account_id")]
     return sorted({each for each in [*own, *of_sessions, *of_roles, *of_logs] if each})
 
@@ -35,8 +35,9 @@ def _users(case: Case) -> Iterator[tuple[str | None, str | None]]:
     """Yield id and name of people and workloads."""
     if case.subject["role_arn"] is None:
         yield case.entity_id, case.name(case.entity_id)
-    for row in case.rows("family"):
+    for row in [*case.rows("family"), *case.rows("principals")]:
         yield row["root_id"], row["root_name"]
+    for row in case.rows("family"):
         if row["assumed_by_type"] != "AssumedRole":
             yield row["assumed_by_id"], row["assumed_by_name"]
     for row in case.rows("assumers"):
@@ -46,7 +47,7 @@ def _users(case: Case) -> Iterator[tuple[str | None, str | None]]:
 
 def _roles(case: Case) -> Iterator[tuple[str | None, str | None]]:
     arns = [case.subject["role_arn"], *[row["role_arn"] for row in case.rows("family")]]
-    arns += [row["role_arn"] for row in case.rows("assumed_roles")]
+    arns += [row["role_arn"] for panel in ("assumed_roles", "principals") for row in case.rows(panel)]
     arns += [row["assumed_by_id"] for row in case.rows("assumers") if row["assumed_by_type"] == "Role"]
     return ((arn, arn.rsplit("/", 1)[-1]) for arn in arns if arn)
 

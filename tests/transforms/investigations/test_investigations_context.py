@@ -14,6 +14,7 @@ from tests.transforms.investigations.cases import address, case, document, entit
 from transforms.investigations.answers import answers, told
 from transforms.investigations.context import EMPTY, Context, Networks, network
 from transforms.investigations.indicators import find_indicators
+from transforms.investigations.mentions import mentions
 
 OFFICE, TOKYO = "198.51.100.7", "203.0.113.9"
 VENDOR, OTHER = "333333333333", "222222222222"
@@ -84,6 +85,20 @@ def test_document__names_accounts_and_has_notes_of_who_is_in_it():
         {"kind": "role", "id": ROLE_ARN, "text": "break-glass"},
     ]
     assert told_of["expected"] == [{"value": VENDOR, "why": "an account of a vendor (Monitoring)"}]
+
+
+def test_document__of_a_profile_has_notes_of_those_who_made_its_calls():
+    caller = {
+        "principal_kind": "role_session", "principal_id": ROLE_SESSION, "role_arn": ROLE_ARN, "root_type": "IAMUser", "root_id": ALICE,
+        "root_name": "alice", "account_id": OTHER, "success_count": 1, "failed_count": 0, "first_at": None, "last_at": None,
+        "seen_first_at": None, "seen_last_at": None,
+    }  # fmt: skip
+    said = Context(accounts={OTHER: "sandbox"}, users={ALICE: "on call"}, roles={"admin": "break-glass"})
+    found = mentions(
+        case({"family": [], "principals": [caller]}, context=said, entity_kind="ip_address", entity_id=OFFICE)
+    )
+    assert found["names"] == {OTHER: "sandbox"}
+    assert [(note["kind"], note["id"]) for note in found["notes"]] == [("user", ALICE), ("role", ROLE_ARN)]
 
 
 def test_answers__call_accounts_by_their_names():
