@@ -32,7 +32,7 @@ def test_exit_status_of__help_is_done(said, command):
         (["nonsense"], "No such command 'nonsense'"),
         (["run", "--nonsense"], "No such option: --nonsense"),
         (["run", "--lake"], "Option '--lake' requires an argument"),
-        (["investigate"], "Missing option '--finding'"),
+        (["investigate"], "nothing to investigate: name one of --finding"),
         (["status", "more"], "unexpected extra argument"),
     ],
 )

@@ -150,7 +150,9 @@ def test_nightly__there_is_something_to_compare(lakes: Lakes) -> None:
     assert lakes.whole.read(CLOUDTRAIL_EVENTS).where("addendum_event_id IS NOT NULL").count() > 1
     assert lakes.whole.read(LOG_COVERAGE).where("size(gap_hours) > 0").count() > 1
     assert lakes.whole.read(REJECTED_RECORDS).count() > 1
-    assert lakes.whole.read(INVESTIGATIONS).count() == FINDINGS
+    investigations = lakes.whole.read(INVESTIGATIONS)
+    assert investigations.where("finding_id IS NOT NULL").count() == FINDINGS
+    assert investigations.where("size(beside_finding_ids) > 0").count() > FINDINGS
     sessions = lakes.whole.read(CREDENTIAL_SESSIONS)
     assert sessions.where("chain_depth > 2").count() > 5
     assert sessions.select("attribution_method").distinct().count() > 8
