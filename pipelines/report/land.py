@@ -14,6 +14,7 @@ from collections import defaultdict
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def traced(land: Any) -> str:
 
 
 def _land(mask: Path) -> Any:
-    """Return every 60th cell of the mask's 43,200 × 21,600, read as a stream: the whole of it is a gigabyte."""
+    """Return every 60th cell of the mask's 43,200 by 21,600, read as a stream: the whole of it is a gigabyte."""
     rows = []
     with zipfile.ZipFile(mask) as archive, archive.open("mask.npy") as stream:
         np.lib.format.read_magic(stream)
@@ -75,7 +76,7 @@ def _land(mask: Path) -> Any:
 def _rings(land: Any) -> list[list[Point]]:
     """Return the borders between true and false cells as closed rings of the middles of their edges."""
     padded = np.pad(land, 1)
-    onward: dict[Point, list[Point]] = defaultdict(list)
+    onward: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
     for y, x in np.argwhere(padded).tolist():
         for (dy, dx), start, end in (
             ((-1, 0), (x - 1, y - 1), (x, y - 1)), ((0, 1), (x, y - 1), (x, y)),
@@ -130,7 +131,7 @@ def _simplified(ring: list[Point]) -> list[Point]:
 
 def _drawn(ring: list[Point]) -> str:
     points = [(round(x), round(y)) for x, y in ring]
-    steps = [(b[0] - a[0], b[1] - a[1]) for a, b in zip(points, points[1:], strict=False)]
+    steps = [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(points)]
     drawn = "".join(f"{x}{'' if y < 0 else ' '}{y}" if not place or x < 0 else f" {x}{'' if y < 0 else ' '}{y}"
                     for place, (x, y) in enumerate(step for step in steps if step != (0, 0)))  # fmt: skip
     return f"M{points[0][0]} {points[0][1]}l{drawn}z" if drawn else ""

@@ -125,7 +125,7 @@ def _exists(context: Context, page: str | None) -> bool:
 def _account(context: Context, account_id: str | None) -> Markup:
     """Return an account id with the name that the context file gives it."""
     if not account_id:
-        return Markup(NOTHING)
+        return shown(NOTHING)
     name = context["d"]["context"]["names"].get(account_id)
     label = Markup(' <span class="quiet">{}</span>').format(shown(plain(name, 60))) if name else Markup("")
     return shown(plain(account_id, 40)) + label

@@ -114,7 +114,8 @@ def tree_of(page: Page, panel: str) -> list[tuple[int, str, str, str]]:
     page.locator(f"#{panel}").get_by_role("button", name="Open all").click()
     rows = page.evaluate(
         """panel => [...document.querySelectorAll(`#${panel} tbody tr`)].map(row =>
-          [Number(row.ariaLevel), row.cells[0].querySelector("bdi")?.textContent ?? row.cells[0].textContent, row.cells[1]?.textContent, row.cells[2]?.textContent])""",
+          [Number(row.ariaLevel), row.cells[0].querySelector("bdi")?.textContent ?? row.cells[0].textContent,
+           row.cells[1]?.textContent, row.cells[2]?.textContent])""",
         panel,
     )
     return [tuple(row) for row in rows]

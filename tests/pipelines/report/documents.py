@@ -71,11 +71,13 @@ def history(
         is_late = at >= datetime(2026, 5, 1, 10, tzinfo=UTC)
         api = chance.choice(apis if is_late else apis[: max(1, len(apis) * 2 // 3)])
         place = chance.choice([0, 0, 0, 1, 1, *([2, 3, 4] if is_late else [])])
-        found.append(_call(chance, entity, at, api, place, agents))
+        found.append(_call(chance, entity, at, api, place, agents=agents))
     scope = datetime(2026, 5, 1, 12, tzinfo=UTC)
     for _ in range(60):  # a burst in and after the scope
         at = scope + timedelta(hours=4) * chance.random()
-        found.append(_call(chance, 0, at, apis[chance.randrange(min(3, len(apis)))], chance.randrange(5), agents))
+        found.append(
+            _call(chance, 0, at, apis[chance.randrange(min(3, len(apis)))], chance.randrange(5), agents=agents)
+        )
     return sorted(found, key=lambda call: (call.at, call.entity, call.api))
 
 
@@ -109,7 +111,8 @@ def storied(document: Row, hostile: str = "", *, page: str = "profile-of-the-rol
     """Return a document with profiles, a story and a context; `hostile` stands wherever somebody else chooses the text."""
     profile = {
         "kind": "role", "kind_text": "role", "id": f"arn:aws:iam::111111111111:role/admin{hostile}", "name": f"admin{hostile}",
-        "account_id": "111111111111", "page": page, "command": f"rolescope investigate --role 'arn:aws:iam::111111111111:role/admin{hostile}'",
+        "account_id": "111111111111", "page": page,
+        "command": f"rolescope investigate --role 'arn:aws:iam::111111111111:role/admin{hostile}'",
         "why": "the assumed role",
     }  # fmt: skip
     other = {**profile, "kind": "ip_address", "kind_text": "IP address", "id": "198.51.100.7", "name": "198.51.100.7", "account_id": None,
@@ -210,7 +213,10 @@ def _tree(calls: list[Call]) -> Row:
     rows = sorted(by_row, key=lambda key: (-len(by_row[key]), str(key)))
     shown, left = rows[:1000], rows[1000:]
     return {
-        "rows": [dict(zip(("entity", "source_ip", "api", "access_key"), key, strict=True)) | {"hours": _hours(by_row[key], 0)} for key in shown],
+        "rows": [
+            dict(zip(("entity", "source_ip", "api", "access_key"), key, strict=True)) | {"hours": _hours(by_row[key], 0)}
+            for key in shown
+        ],
         "total": len(rows),
         "rest": {"row_count": len(left), "hours": _hours([call for key in left for call in by_row[key]], 0)},
     }  # fmt: skip
@@ -229,8 +235,9 @@ def _behaviour(explore: Row, scope: tuple[str, str]) -> Row:
     for panel in oracle.PANELS:
         panels[panel] = [
             {
-                "entity": explore["entities"][row["entity"]]["id"], "name": names[row["entity"]], "value": row["value"], "is_subject": not row["entity"],
-                "success_count": row["ok"], "failed_count": row["failed"], "first_at": row["first_at"], "last_at": row["first_at"], "event_ids": [],
+                "entity": explore["entities"][row["entity"]]["id"], "name": names[row["entity"]], "value": row["value"],
+                "is_subject": not row["entity"], "success_count": row["ok"], "failed_count": row["failed"],
+                "first_at": row["first_at"], "last_at": row["first_at"], "event_ids": [],
                 "source_ips": row["source_ips"], "latitude": row["latitude"], "longitude": row["longitude"], "is_new": row["is_new"],
                 "is_new_for_account": row["account"] not in (None, "known"), "is_in_training": False,
                 **{level: row[level] and {"status": row[level], "first_at": None, "last_at": None} for level in LEVELS},
@@ -240,7 +247,8 @@ def _behaviour(explore: Row, scope: tuple[str, str]) -> Row:
     surges = oracle.surges(explore, *scope)
     increased = [
         {
-            "entity": explore["entities"][row["entity"]]["id"], "name": names[row["entity"]], "value": row["value"], "is_subject": True, "is_increased": True,
+            "entity": explore["entities"][row["entity"]]["id"], "name": names[row["entity"]], "value": row["value"],
+            "is_subject": True, "is_increased": True,
             "count": row["count"], "expected": round(row["expected"], 3), "ratio": round(row["ratio"], 1), "most": row["most"],
             "window_count": row["window_count"], "p_value": row["p_value"],
         }
@@ -254,14 +262,15 @@ def _drilldown(explore: Row, dimension: str, scope: tuple[str, str]) -> Row:
     rows = [
         {
             "entity": explore["entities"][row["entity"]]["id"], "name": explore["entities"][row["entity"]]["name"], "value": row["value"],
-            "success_count": row["ok"], "failed_count": row["failed"], "first_at": row["first_at"], "last_at": row["first_at"], "event_ids": [],
+            "success_count": row["ok"], "failed_count": row["failed"], "first_at": row["first_at"], "last_at": row["first_at"],
+            "event_ids": [],
         }
         for row in oracle.values_in(explore, dimension, *scope)
     ]  # fmt: skip
     return {"rows": rows, "total": len(rows)}
 
 
-def _call(chance: random.Random, entity: int, at: datetime, api: str, place: int, agents: list[str]) -> Call:
+def _call(chance: random.Random, entity: int, at: datetime, api: str, place: int, *, agents: list[str]) -> Call:
     return Call(
         entity,
         at.replace(microsecond=0),

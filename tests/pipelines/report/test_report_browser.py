@@ -32,7 +32,8 @@ HEADINGS = [
     "Answers", "Indicators", "The story it belongs to", "The session", "The chain, from the root to here and on",
     "What they did, in the scope and the week after", "Call volume", "The scope by address, API and access key", "New behaviour",
     "Earlier use of the chained sessions", "The role: who assumes it, what it assumes", "Other findings within a week",
-    "Look at the same hours of…", "What else happened in the accounts", "The logs", "What you told rolescope", "The rules behind the numbers",
+    "Look at the same hours of…", "What else happened in the accounts", "The logs", "What you told rolescope",
+    "The rules behind the numbers",
 ]  # fmt: skip
 
 
