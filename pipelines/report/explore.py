@@ -18,20 +18,11 @@ from markupsafe import Markup
 
 from pipelines.report.charts import instant
 from pipelines.report.texts import plain
+from transforms.investigations.links import OPTIONS
 
 LEVELS = ("session", "role", "root", "account")
 _MOST_CHARACTERS = 300
 _HOUR = timedelta(hours=1)
-_OPTIONS = {
-    "role_session": "--role-session",
-    "role": "--role",
-    "iam_user": "--user",
-    "federated_user": "--user",
-    "root": "--root",
-    "account": "--account",
-    "ip_address": "--ip",
-    "user_agent": "--user-agent",
-}
 
 
 def page_data(document: Mapping[str, Any]) -> Markup:
@@ -43,13 +34,8 @@ def page_data(document: Mapping[str, Any]) -> Markup:
 
 def command(document: Mapping[str, Any]) -> str:
     """Return the shell line that makes this page anew, but for its window."""
-    own = next((each for each in document.get("profiles", ()) if each["id"] == document["entity"]["id"]), None)
-    if own is not None:
-        return str(own["command"]).split(" --from ", 1)[0]
-    option = _OPTIONS.get(document["entity"]["kind"])
-    if option is None and document["finding"]:
-        return f"rolescope investigate --finding {shlex.quote(document['finding']['finding_id'])}"
-    return f"rolescope investigate {option or '--role-session'} {shlex.quote(document['entity']['id'])}"
+    entity = document["entity"]
+    return f"rolescope investigate {OPTIONS[entity['kind']]} {shlex.quote(entity['id'])}"
 
 
 def _packed(document: Mapping[str, Any], explore: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,7 +56,7 @@ def _packed(document: Mapping[str, Any], explore: Mapping[str, Any]) -> dict[str
                 [
                     _text(value["value"]), value["entity"], _flat(value["hours"]),
                     [known((value["known"] or {}).get(level)) for level in LEVELS],
-                    value.get("latitude"), value.get("longitude"), [_text(each) for each in value.get("source_ips", [])],
+                    value.get("latitude"), value.get("longitude"), [_text(each) for each in value.get("source_ips", ())],
                 ]
                 for value in dimension["values"]
             ],

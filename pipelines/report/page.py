@@ -30,6 +30,8 @@ MOST_ROWS = 60  # of a table whose every value is also in the page's trees and l
 # What a document may lack: one of before /2, or one that was never written again.
 _DEFAULTS: Mapping[str, Any] = {
     "profiles": (),
+    "travel": {"legs": (), "impossible_count": 0, "leg_count": 0, "left_out": ()},
+    "principals": {"rows": (), "total": 0},
     "explore": None,
     "story": {"findings": ()},
     "context": {"names": {}, "notes": (), "expected": ()},

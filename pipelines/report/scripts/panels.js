@@ -50,10 +50,10 @@ function drawPlaces(rows) {
   const located = rows.filter((row) => row.latitude !== null && row.longitude !== null).sort((a, b) => a.isNew - b.isNew);
   places.replaceChildren(...located.map((row) => {
     const x = (row.longitude + 180) * 2, y = (90 - row.latitude) * 2;
-    const shape = document.createElementNS("http://www.w3.org/2000/svg", row.isNew ? "path" : "circle");
+    const shape = document.createElementNS(places.namespaceURI, row.isNew ? "path" : "circle");
     const attributes = row.isNew ? { class: "place fresh", d: `M${x} ${y - 6}l6 6-6 6-6-6z` } : { class: "place known", cx: x, cy: y, r: 4.5 };
     for (const [name, value] of Object.entries(attributes)) shape.setAttribute(name, value);
-    const title = document.createElementNS("http://www.w3.org/2000/svg", "title");
+    const title = document.createElementNS(places.namespaceURI, "title");
     title.textContent = `${row.value}, ${row.isNew ? "new" : "known"}`;
     shape.append(title);
     return shape;

@@ -24,7 +24,7 @@ function start() {
   function tell(text, asked) {
     byId("scope-message").textContent = text;
     byId("scope-command").hidden = !asked;
-    if (asked) byId("scope-command").firstChild.textContent = `${data.command} --from ${isoOf(asked.from).slice(0, 19)}Z --to ${isoOf(asked.to).slice(0, 19)}Z`;
+    if (asked) byId("scope-command").firstChild.textContent = `${data.command} --from ${isoOf(asked.from).slice(0, 13)} --to ${isoOf(asked.to).slice(0, 13)}`;
   }
 
   function show() {

@@ -23,7 +23,7 @@ const callOf = (api) => api.slice(api.indexOf(":") + 1);
 const serviceOf = (api) => (api.includes(":") ? api.slice(0, api.indexOf(":")).replace(/\.amazonaws\.com$/, "") : "");
 const apiOf = (api) => [el("span", { class: "api" }, textOf(callOf(api))), " ", el("span", { class: "quiet" }, serviceOf(api))];
 
-// Hours since hour 0 as text: `2026-05-01T10` in links, `2026-05-01 10:00` to read, with seconds for the shell.
+// Hours since hour 0 as text: `2026-05-01T10` in links, `2026-05-01 10:00` to read.
 const isoOf = (hour) => new Date((data.start + hour) * 3600000).toISOString();
 const hourOf = (hour) => isoOf(hour).slice(0, 16).replace("T", " ");
 const hourIn = (text) => {

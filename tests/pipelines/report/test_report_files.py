@@ -22,7 +22,7 @@ def test_write_reports__writes_page_document_and_index(tmp_path):
         page.with_suffix(".json").name,
         "index.html",
     ]
-    assert json.loads(page.with_suffix(".json").read_text())["schema"] == "rolescope.investigation/1"
+    assert json.loads(page.with_suffix(".json").read_text())["schema"] == "rolescope.investigation/2"
     assert f'href="{page.name}"' in (page.parent / "index.html").read_text()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import re
 from html.parser import HTMLParser
@@ -17,7 +19,7 @@ from tests.transforms.investigations.cases import deed, document, entity, logs, 
 
 STOP = "cloudtrail.amazonaws.com:StopLogging"
 DEMO = "AROADEMO:sara"
-VOID = {"meta", "br", "rect", "path", "line", "polygon", "polyline", "link", "img"}
+VOID = {"meta", "br", "rect", "line", "polygon", "polyline", "link", "img", "input"}
 HOSTILE = [
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -54,7 +56,7 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if "style" not in self.open:
+        if not {"style", "script"} & {*self.open}:
             self.text.append(data)
 
     def all(self, *tags):
@@ -115,7 +117,8 @@ def busy(hostile=""):
             ],
             "windows": [{"relation": "self", "entity_id": ROLE_SESSION, "api": STOP, "scope_count": 60, "window_total": 4,
                          "window_total_of_squares": 4, "window_most": 1}],
-            "standing": [{"entity_id": ROLE_SESSION, "level": "session", "first_at": "2025-06-01T00:00:00Z", "active_days": 9}],
+            "standing": [{"entity_id": ROLE_SESSION, "level": "session", "first_at": "2025-06-01T00:00:00Z",
+                          "since_at": "2025-06-01T00:00:00Z", "active_days": 9}],
             "assumers": [assumption], "assumed_roles": [assumption], "past_use": [past], "related": [related],
             "refusals": [{"entity_id": ROLE_SESSION, "issued_at": "2026-05-01T12:16:00Z", "issuing_api": "AssumeRole",
                           "outcome": "denied", "issued_role_arn": f"arn:role{hostile}", "issuing_event_ids": ["event-8"]}],
@@ -138,15 +141,20 @@ def page(request):
     return render({"busy": busy(), "quiet": QUIET, "nobody": NOBODY}[request.param])
 
 
-def test_render__makes_no_request_and_needs_no_script(page):
+def test_render__makes_no_request_and_its_policy_knows_its_only_script(page):
     seen = Page(page)
     assert page.startswith("<!doctype html>")
-    assert not seen.all("script", "link", "img", "iframe", "object", "form", "base")
+    assert not seen.all("link", "img", "iframe", "object", "form", "base")
     assert not re.findall(r"url\((?!#)|@import|https?://", page)
     assert not [name for _, attributes in seen.elements for name in attributes if name.startswith("on")]
     assert all(link["href"].startswith("#") or link["href"] == "index.html" for link in seen.all("a"))
     [policy] = [each["content"] for each in seen.all("meta") if each.get("http-equiv") == "Content-Security-Policy"]
-    assert policy == "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    [script] = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert policy == (
+        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    assert [each.get("type") for each in seen.all("script")] == ["application/json", None]
 
 
 def test_render__every_anchor_leads_somewhere_and_ids_are_unique(page):
@@ -237,9 +245,11 @@ def test_shortened__opens_to_the_whole():
 def test_render_index__lists_reports_latest_first_with_their_severity():
     entry = {
         "file": "a.html", "title": "<b>One</b>", "type": "T", "severity": "HIGH", "score": 60.0, "name": "n", "who": "w",
-        "account_id": "1", "scope_start_at": "2026-05-01T00:00:00Z", "complete_to_at": None,
+        "account_id": "1", "account_name": None, "scope_start_at": "2026-05-01T00:00:00Z", "finding_id": "f", "story": [],
     }  # fmt: skip
-    page = render_index([entry, {**entry, "file": "b.html", "scope_start_at": "2026-05-02T00:00:00Z"}])
+    page = render_index(
+        [entry, {**entry, "file": "b.html", "finding_id": "g", "scope_start_at": "2026-05-02T00:00:00Z"}]
+    )
     assert page.index("b.html") < page.index("a.html")
     assert "&lt;b&gt;One&lt;/b&gt;" in page
     assert "No report yet" in render_index([])
