@@ -42,13 +42,19 @@ const nothing = (text) => el("p", { class: "empty" }, text);
 const number = (value, isBad = false) => el("td", { class: isBad ? "num bad" : "num" }, numberOf(value));
 const counts = (row) => [number(row.ok), number(row.failed, row.failed > 0)];
 
-// What scrolls sideways can be reached by keyboard, and has a name; what does not is no stop on the way.
-function reachable(host) {
-  const isScrolling = host.scrollWidth > host.clientWidth + 1 || host.scrollHeight > host.clientHeight + 1;
-  const attributes = { tabindex: 0, role: "group", "aria-label": host.querySelector("caption, figcaption")?.textContent.trim().slice(0, 100) ?? "Chart" };
-  for (const [name, value] of Object.entries(attributes)) {
-    if (isScrolling) host.setAttribute(name, value); else host.removeAttribute(name);
+// What scrolls can be reached by keyboard, and has a name; what does not is no stop on the way. All is measured before any of it
+// is changed: a change between two measurements would lay the page out anew.
+function makeReachable(hosts) {
+  const isScrolling = (host) => host.scrollWidth > host.clientWidth + 1 || host.scrollHeight > host.clientHeight + 1;
+  for (const [host, scrolls] of [...hosts].map((each) => [each, isScrolling(each)])) {
+    const label = host.querySelector("caption, figcaption")?.textContent.trim().slice(0, 100) ?? "Chart";
+    for (const [name, value] of Object.entries({ tabindex: 0, role: "group", "aria-label": label })) {
+      if (scrolls) host.setAttribute(name, value); else host.removeAttribute(name);
+    }
   }
 }
-const sizes = new ResizeObserver((entries) => entries.forEach((entry) => reachable(entry.target.closest(".wide"))));
-const watchSizes = () => document.querySelectorAll(".wide").forEach((host) => { sizes.observe(host); if (host.firstElementChild) sizes.observe(host.firstElementChild); reachable(host); });
+const sizes = new ResizeObserver((entries) => makeReachable(new Set(entries.map((entry) => entry.target.closest(".wide")).filter(Boolean))));
+function watchSizes() {
+  sizes.disconnect();
+  for (const host of document.querySelectorAll(".wide")) for (const each of [host, host.firstElementChild]) if (each) sizes.observe(each);
+}
