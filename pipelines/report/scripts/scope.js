@@ -35,8 +35,20 @@ function start() {
     drawPanels(scope, isOriginal());
     for (const tree of trees) tree.draw(scope);
     drawRectangle();
-    for (const link of document.querySelectorAll("a.profile")) link.hash = linkOf(scope);
+    if (chart) scrollToRectangle(chart.closest(".wide"));
+    carryAlong();
     watchSizes();
+  }
+
+  // Profiles are looked at over the same hours: those with a page by its address, the others by their command.
+  function carryAlong() {
+    for (const link of document.querySelectorAll("a.profile")) link.hash = linkOf(scope);
+    const hours = ` --from ${isoOf(scope.from).slice(0, 13)} --to ${isoOf(scope.to).slice(0, 13)}`;
+    for (const button of document.querySelectorAll("#profiles ~ .wide .copy")) {
+      const text = button.parentElement.querySelector("code > bdi"), moved = (each) => each.replace(/ --from \S+ --to \S+$/, hours);
+      button.dataset.text = moved(button.dataset.text);
+      if (text) text.textContent = moved(text.textContent);
+    }
   }
 
   // The chart's own geometry is in its data: hour `first` stands at `left`, each hour is `step` wide.
@@ -48,6 +60,11 @@ function start() {
     rectangle.setAttribute("x", x(scope.from) - 1.5);
     rectangle.setAttribute("width", Math.max(4, x(scope.to) - x(scope.from) + 3));
     label.setAttribute("x", (x(scope.from) + x(scope.to)) / 2);
+  }
+
+  function scrollToRectangle(wide) {
+    const middle = geometry.left + ((scope.from + scope.to) / 2 - geometry.first) * geometry.step;
+    wide.scrollLeft = middle / chart.viewBox.baseVal.width * wide.scrollWidth - wide.clientWidth / 2;
   }
 
   function dragOn(chart) {

@@ -64,7 +64,7 @@ function makeTree({ id, title, levels }) {
   const columns = [["name", levels.map((level) => level.name).join(" → ")], ["ok", "OK"], ["failed", "Failed"]];
   const heads = columns.map(([column, name]) => el("th", { scope: "col", role: "columnheader", class: column === "name" ? null : "num" },
     el("button", { type: "button", class: "sort", "data-sort": column }, name)));
-  const grid = el("table", { role: "treegrid", class: "tree", "aria-label": title }, el("caption", {}, "Counts are of what the filter leaves; arrow keys move, open and close"),
+  const grid = el("table", { role: "treegrid", class: "tree", "aria-label": title }, el("caption", { class: "unseen" }, `${title}: counts are of what the filter leaves; arrow keys move, open and close`),
     el("thead", {}, el("tr", { role: "row" }, heads)), body);
   const button = (name, act) => { const made = el("button", { type: "button" }, name); made.addEventListener("click", act); return made; };
 

@@ -116,7 +116,8 @@ def storied(document: Row, hostile: str = "", *, page: str = "profile-of-the-rol
         "why": "the assumed role",
     }  # fmt: skip
     other = {**profile, "kind": "ip_address", "kind_text": "IP address", "id": "198.51.100.7", "name": "198.51.100.7", "account_id": None,
-             "page": "not-there", "command": "rolescope investigate --ip 198.51.100.7", "why": "an address of the scope"}  # fmt: skip
+             "page": "not-there", "command": "rolescope investigate --ip 198.51.100.7 --from 2026-05-01T12 --to 2026-05-01T13",
+             "why": "an address of the scope"}  # fmt: skip
     finding = {
         "finding_id": f"../other{hostile}", "type": f"Recon:IAMUser/X{hostile}", "severity": 5.0, "severity_label": "Medium",
         "account_id": "111111111111", "shared": ["session", "address"], "page": None,
