@@ -34,10 +34,11 @@ from pipelines.notify import is_told_of, notify, of_report
 from pipelines.partitions import PUBLISH_DAYS
 from pipelines.publish import Candidate, Made, table_asset
 from pipelines.report import write_reports
-from pipelines.report.files import consumed_version, remember_version
+from pipelines.report.files import consumed_version, remember_version, remove_reports
 from pipelines.settings import FIRST_DAY
 from transforms.findings import only_newest
 from transforms.investigations import DaysNeeded, Sources, build_investigations, days_needed, only_due, with_scope
+from transforms.investigations.links import report_name
 
 _LINKS = 20
 _CONTEXT = "context"  # fact of the table: the digest of the context file that its rows were made with
@@ -143,6 +144,8 @@ def write_changed(night: Night) -> Written:
     version, table_id = lake.version(INVESTIGATIONS), lake.table_id(INVESTIGATIONS)
     since = consumed_version(folder, table_id)
     changed = _changed_since(lake, since) if since < version else ()
+    if -1 < since < version:
+        remove_reports(_gone_since(lake, since), folder)
     severe: list[dict[str, Any]] = []
     pages = write_reports(_noting(night, (row.asDict() for row in changed), severe), folder)
     unsent = notify(night.settings, severe, lambda said: night.progress.tell("reports", said))
@@ -180,6 +183,14 @@ def _noting(night: Night, rows: Iterator[dict[str, Any]], severe: list[dict[str,
         if is_told_of(row, night.settings):
             severe.append(of_report(row))
         yield row
+
+
+def _gone_since(lake: Lake, version: int) -> Iterator[str]:
+    """Return the names of the pages of profiles that are no more. A finding's page is of whatever version there is."""
+    changes = lake.changes(INVESTIGATIONS, version, *INVESTIGATIONS.column_names)
+    profiles = changes.where(F.col("finding_id").isNull()).select("investigation_id").distinct()
+    gone = profiles.join(lake.read(INVESTIGATIONS), on="investigation_id", how="left_anti")
+    return (report_name(None, row.investigation_id) for row in gone.toLocalIterator())
 
 
 def _changed_since(lake: Lake, version: int) -> Iterator[Row]:

@@ -38,10 +38,22 @@ def write_reports(investigations: Iterable[Mapping[str, Any]], folder: Path) -> 
         data = page.with_suffix(".json")
         if revisions := revised(data.read_bytes() if data.exists() else None, document):
             document["revisions"] = revisions
-        _write(data, json.dumps(document, indent=1, ensure_ascii=False))
+        _write(data, json.dumps(document, separators=(",", ":"), ensure_ascii=False))
         written.append(page)
     _write_pages(folder, {page.stem for page in written})
     return written
+
+
+def remove_reports(names: Iterable[str], folder: Path) -> None:
+    """Remove the reports of investigations that are no more: a new version of a finding has another scope, and other profiles.
+
+    Args:
+        names: names of the pages, without ending.
+        folder: of the reports; that something is not there is no error.
+    """
+    for name in names:
+        for ending in (".html", ".json"):
+            (folder / f"{name}{ending}").unlink(missing_ok=True)
 
 
 def consumed_version(folder: Path, table_id: str) -> int:

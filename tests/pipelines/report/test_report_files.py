@@ -140,3 +140,10 @@ def test_write_reports__an_earlier_page_links_to_a_profile_once_it_is_there(tmp_
     page = (tmp_path / "abc.html").read_text()
     assert 'href="later.html"' in page
     assert "passwd.html" not in page
+
+
+def test_remove_reports__takes_page_and_document_and_nothing_else(tmp_path):
+    for name in ("gone.html", "gone.json", "kept.html", "index.html"):
+        (tmp_path / name).write_text("x")
+    report_files.remove_reports(["gone", "never-there"], tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["index.html", "kept.html"]
