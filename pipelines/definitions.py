@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from pipelines.assets import activity, assumptions, coverage, ingest, investigations, sessions, usage
-from pipelines.jobs import failed_night, findings_sensor, nightly, nightly_schedule
+from pipelines.jobs import failed_night, findings_sensor, investigate, nightly, nightly_schedule
 from pipelines.night import Night
 from pipelines.settings import load_settings
 
@@ -29,7 +29,7 @@ def build_definitions(night: Night) -> dg.Definitions:
     """Return everything, with the run's night as the resource that assets ask for."""
     return dg.Definitions(
         assets=ASSETS,
-        jobs=[nightly],
+        jobs=[nightly, investigate],
         schedules=[nightly_schedule],
         sensors=[findings_sensor, failed_night],
         resources={"night": night},

@@ -5,9 +5,12 @@ import json
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
+from pydantic import Field
 
-from pipelines.night import ACCOUNTS_TAG
+from pipelines.night import ACCOUNTS_TAG, Night
 from pipelines.notify import notify, of_failed_night
+from pipelines.preflight import StopError, hour_of
+from pipelines.profile import OPTIONS, find_entity, investigate_entity, window_of
 from pipelines.run import cause_of
 from pipelines.settings import load_settings
 from pipelines.slots import PROCESS_TAG
@@ -81,6 +84,42 @@ def failed_night(context: dg.RunFailureSensorContext) -> None:
     unsent = notify(settings, [of_failed_night(run.run_id, settings.lake_uri, failures)])
     if unsent:
         context.log.warning(unsent)
+
+
+class Asked(dg.Config):
+    """What a profile is asked for of: as the options of `rolescope investigate`."""
+
+    option: str = Field(description="role-session, role, user, root, account, ip or user-agent")
+    name: str = Field(description="its id, or a name that only one has")
+    first: str | None = Field(default=None, description="start of the scope, UTC: 2026-03-04T10")
+    last: str | None = Field(default=None, description="end of the scope, UTC; by default with the last event")
+
+
+@dg.op(
+    description="Make the investigation of an entity over a window, and its page; it is kept up to date from then on."
+)
+def profile(context: dg.OpExecutionContext, config: Asked, night: dg.ResourceParam[Night]) -> None:
+    """Find what is meant, investigate it, and leave the link in the log."""
+    if config.option not in OPTIONS:
+        raise dg.Failure(f"{config.option}: not one of {', '.join(OPTIONS)}", allow_retries=False)
+    try:
+        entity = find_entity(night, config.option, config.name)
+        window = window_of(entity, hour_of("first", config.first), hour_of("last", config.last))
+        page = investigate_entity(night, entity, window)
+    except StopError as stop:
+        raise dg.Failure(str(stop), allow_retries=False) from stop
+    uri = (night.settings.report_folder / f"{page}.html").resolve().as_uri()
+    context.add_output_metadata({"report": dg.MetadataValue.url(uri)})
+
+
+@dg.job(
+    name="investigate",
+    description="Investigate a role session, role, user, root principal, account, address or user agent over any window.",
+    executor_def=dg.in_process_executor,
+)
+def investigate() -> None:
+    """Make one profile."""
+    profile()
 
 
 def this_day() -> date:

@@ -30,6 +30,8 @@ _KINDS = {
 }
 _PLACES = {"ip": ("ip_address", "source_ip"), "user-agent": ("user_agent", "user_agent")}
 
+OPTIONS = (*_KINDS, *_PLACES)
+
 
 @dataclass(frozen=True)
 class Entity:

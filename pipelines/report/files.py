@@ -119,6 +119,7 @@ def _entry(path: Path, document: Mapping[str, Any] | None) -> dict[str, Any] | N
             else f"{kind[:1].upper()}{kind[1:]} {entity['name']}",
             "type": finding["type"] if finding else "profile",
             "finding_id": finding["finding_id"] if finding else None,
+            "beside": [row["page"] for row in document.get("profiles", ()) if row["kind"] == "finding"],
             "story": [row["finding_id"] for row in document.get("story", {}).get("findings", ())],
             "severity": document["severity"]["label"],
             "score": document["severity"]["score"],

@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import Container, Iterable, Mapping
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
@@ -64,19 +64,38 @@ def render(document: Mapping[str, Any], pages: Container[str] = ()) -> str:
 
 
 def render_index(entries: Iterable[Mapping[str, Any]]) -> str:
-    """Return the page that lists reports, those of one story together, the latest first.
+    """Return the page that lists reports, those of one story together, the latest first; profiles under their findings.
 
     Args:
         entries: each with file, title, type, severity, score, name, who, scope_start_at, account_id, account_name, kind_text,
-            finding_id (null for a profile) and story (the ids of the other findings of its story).
+            finding_id (null for a profile), story (the ids of the other findings of its story) and beside (pages of the findings
+            that a profile stands beside).
     """
-    listed = sorted(entries, key=lambda each: (each["scope_start_at"], each["file"]), reverse=True)
+    entries = sorted(entries, key=lambda each: (each["scope_start_at"], each["file"]), reverse=True)
+    pages = {PurePosixPath(each["file"]).stem for each in entries}
+    beside: dict[str, list[Mapping[str, Any]]] = {}
+    listed = []
+    for each in entries:
+        findings = [page for page in each["beside"] if page in pages]
+        for page in findings:
+            beside.setdefault(f"{page}.html", []).append(each)
+        if not findings:
+            listed.append(each)
+    for of_finding in beside.values():
+        of_finding.sort(key=lambda each: each["title"])
     counts = [(label, sum(each["severity"] == label for each in listed)) for label in SEVERITIES]
     script, script_hash = _script("texts.js", "index.js")
     return (
         _environment()
         .get_template("index.html")
-        .render(stories=grouped(listed), total=len(listed), counts=counts, script=script, script_hash=script_hash)
+        .render(
+            stories=grouped(listed),
+            beside=beside,
+            total=len(listed),
+            counts=counts,
+            script=script,
+            script_hash=script_hash,
+        )
     )
 
 

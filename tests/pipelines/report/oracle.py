@@ -44,7 +44,7 @@ def values_in(explore: Row, dimension: str, start: str, end: str) -> list[Row]:
             statuses = {level: status(explore, known.get(level), start) for level in LEVELS}
             statuses["session"] = statuses["session"] or "never_seen"
             found.append({"value": value["value"], "entity": value["entity"], "ok": ok, "failed": failed, "first_at": first_at,
-                          "latitude": value.get("latitude"), "longitude": value.get("longitude"), "source_ips": value["source_ips"],
+                          "latitude": value.get("latitude"), "longitude": value.get("longitude"), "source_ips": value.get("source_ips", []),
                           "is_new": statuses["session"] != "known", **statuses})  # fmt: skip
     return found
 
