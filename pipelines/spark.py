@@ -52,18 +52,9 @@ _ALWAYS = {
 }
 
 
-# Whether queries become Java code, and whether they are planned anew after each of their steps: SQL settings, which a run may
-# change. With few rows there is nothing to be learnt on the way, and an investigation's largest query is 28 jobs instead of 130.
-INTERPRETED = {
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    "spark.sql.adaptive.enabled": "false",
-}
-COMPILED = {
-    "spark.sql.codegen.wholeStage": "true",
-    "spark.sql.codegen.factoryMode": "FALLBACK",
-    "spark.sql.adaptive.enabled": "true",
-}
+# Whether queries become Java code: SQL settings, which a run may change.
+INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
 
 
 class JavaMissingError(Exception):

@@ -91,9 +91,10 @@ def run_and_kill(settings: Settings) -> set[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(publish, "write", write_and_end)
         for _ in range(len(TABLES) + 1):
-            if run_nightly(Night(settings), FIRST, LAST).succeeded:
+            outcome = run_nightly(Night(settings), FIRST, LAST)
+            if outcome.succeeded:
                 return killed
-    raise AssertionError(f"the run after those that were ended after {sorted(killed)} does not succeed")
+    raise AssertionError(f"after ends at {sorted(killed)} the last run fails: {outcome.failures} {outcome.stacks}")
 
 
 def test_nightly__in_any_order_with_copies_and_redeliveries_and_kills_the_tables_are_the_same(lakes: Lakes) -> None:

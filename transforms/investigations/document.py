@@ -15,6 +15,7 @@ from transforms.investigations.lineage import chain, focus_session
 from transforms.investigations.links import profiles
 from transforms.investigations.mentions import mentions
 from transforms.investigations.relations import SELF
+from transforms.investigations.rest import sql
 from transforms.investigations.scope import AROUND_DAYS, BASELINE_DAYS
 from transforms.investigations.story import story
 from transforms.investigations.techniques import TACTICS, TECHNIQUES
@@ -62,6 +63,7 @@ def build_document(case: Case) -> Row:
         "techniques": _techniques(indicators),
         "logs": {"complete_to_at": case.logs_complete_to, "accounts": _logs(case)},
         "explore": explore(case),
+        "sql": sql(case),
         "context": mentions(case),
     }
 
