@@ -242,14 +242,16 @@ def test_shortened__opens_to_the_whole():
     assert shortened("x" * 97).count("x" * 97) == 1
 
 
+ENTRY = {
+    "file": "a.html", "title": "<b>One</b>", "type": "T", "severity": "HIGH", "score": 60.0, "name": "n", "who": "w",
+    "account_id": "1", "account_name": None, "scope_start_at": "2026-05-01T00:00:00Z", "finding_id": "f", "story": [],
+    "beside": [],
+}  # fmt: skip
+
+
 def test_render_index__lists_reports_latest_first_with_their_severity():
-    entry = {
-        "file": "a.html", "title": "<b>One</b>", "type": "T", "severity": "HIGH", "score": 60.0, "name": "n", "who": "w",
-        "account_id": "1", "account_name": None, "scope_start_at": "2026-05-01T00:00:00Z", "finding_id": "f", "story": [],
-        "beside": [],
-    }  # fmt: skip
     page = render_index(
-        [entry, {**entry, "file": "b.html", "finding_id": "g", "scope_start_at": "2026-05-02T00:00:00Z"}]
+        [ENTRY, {**ENTRY, "file": "b.html", "finding_id": "g", "scope_start_at": "2026-05-02T00:00:00Z"}]
     )
     assert page.index("b.html") < page.index("a.html")
     assert "&lt;b&gt;One&lt;/b&gt;" in page
@@ -257,13 +259,8 @@ def test_render_index__lists_reports_latest_first_with_their_severity():
 
 
 def test_render_index__profiles_stand_under_their_finding_and_are_not_counted():
-    entry = {
-        "file": "a.html", "title": "One", "type": "T", "severity": "HIGH", "score": 60.0, "name": "n", "who": "w",
-        "account_id": "1", "account_name": None, "scope_start_at": "2026-05-01T00:00:00Z", "finding_id": "f", "story": [],
-        "beside": [],
-    }  # fmt: skip
     profile = {
-        **entry,
+        **ENTRY,
         "file": "p.html",
         "title": "<i>Role</i>",
         "finding_id": None,
@@ -271,7 +268,7 @@ def test_render_index__profiles_stand_under_their_finding_and_are_not_counted():
         "beside": ["a"],
     }
     asked = {**profile, "file": "q.html", "beside": ["gone"]}
-    page = render_index([profile, entry, asked])
+    page = render_index([profile, ENTRY, asked])
     assert "1 profile beside it" in page
     assert "2 in all" in page
     assert '<a href="p.html">&lt;i&gt;Role&lt;/i&gt;</a>' in page
