@@ -362,16 +362,18 @@ def _investigate_entity(
         first = possible_day(window_of(entity, *scope).start.date())
         logs = published_in(settings.cloudtrail, CLOUDTRAIL, accounts, first).days
         if logs:
-            night, left_out = _run_job(settings, first, logs[1], accounts)
+            _, left_out = _run_job(settings, first, logs[1], accounts)
+            night = Night(settings)  # its warnings are its own: the run's are said already
             entity = find_entity(night, option, text)  # what is new may be its last event
     window = window_of(entity, *scope)
     out.print(
-        f"rolescope: {visible(entity.id)} from {window.start:%Y-%m-%d %H:%M} to {window.end:%H:%M} UTC", markup=False
+        f"rolescope: {visible(entity.id)} from {window.start:%Y-%m-%d %H:%M} to {window.end:%Y-%m-%d %H:%M} UTC",
+        markup=False,
     )
     night.begin_early()
     identifier = investigate_entity(night, entity, window)
     _print_answers(entity.id, answers_of(night, investigation_id=identifier))
-    return _say_left_out(left_out)
+    return _say_left_out([*left_out, *night.warnings])
 
 
 def _print_answers(title: str, answers: dict[str, str]) -> None:

@@ -85,8 +85,10 @@ def investigate_entity(night: Night, entity: Entity, window: Window) -> str:
     from pipelines.publish import Candidate, publish  # noqa: PLC0415
 
     lake = night.lake
+    identifier = profile_id(entity.kind, entity.id, window.start, window.end)
+    beside = findings_beside(night, identifier)
     asked = lake.spark.createDataFrame(
-        [(entity.kind, entity.id, entity.account_id, entity.role_arn, window.start, window.end, [], True)], REQUEST
+        [(entity.kind, entity.id, entity.account_id, entity.role_arn, window.start, window.end, beside, True)], REQUEST
     )
     made = build_investigations(
         None,
@@ -96,7 +98,6 @@ def investigate_entity(night: Night, entity: Entity, window: Window) -> str:
         asked=asked,
         context=night.context,
     )
-    identifier = profile_id(entity.kind, entity.id, window.start, window.end)
     only = lake.spark.createDataFrame([(identifier,)], "investigation_id string")
     for table, rows in ((INVESTIGATIONS, made.investigations), (INVESTIGATION_INDICATORS, made.indicators)):
         verdict = publish(night, table, Candidate(rows, only_of=only), lake.consumed(table))
@@ -106,6 +107,14 @@ def investigate_entity(night: Night, entity: Entity, window: Window) -> str:
             )
     write_changed(night)
     return identifier
+
+
+def findings_beside(night: Night, investigation_id: str) -> list[str]:
+    """Return the findings that the same profile stands beside already: that somebody asks for it does not take it from them."""
+    made = night.lake.read_rows(
+        INVESTIGATIONS, ["beside_finding_ids"], f"investigation_id = {_literal(investigation_id)}"
+    )
+    return [finding for row in made for finding in row["beside_finding_ids"] or []]
 
 
 def _principal(night: Night, option: str, text: str) -> Entity | None:

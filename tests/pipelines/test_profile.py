@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pipelines.preflight import NOTHING, WRONG_USE, StopError, hour_of, one_of
-from pipelines.profile import Entity, find_entity, window_of
+from pipelines.profile import Entity, find_entity, findings_beside, window_of
 
 ROLE = "arn:aws:iam::111111111111:role/ops/deploy"
 OTHER = "arn:aws:iam::222222222222:role/deploy"
@@ -128,3 +128,12 @@ def test_one_of__wants_one_and_says_what_there_is():
     for given in ({"role": None, "ip": None}, {"role": "a", "ip": "b"}, {"role": " ", "ip": None}):
         with pytest.raises(StopError):
             one_of(given)
+
+
+def test_findings_beside__a_profile_that_is_asked_for_stays_beside_its_findings():
+    class Made:
+        def read_rows(self, table, columns, where):
+            assert (table.name, where) == ("investigations", "investigation_id = 'abc'")
+            return [{"beside_finding_ids": ["one", "two"]}, {"beside_finding_ids": None}]
+
+    assert findings_beside(Night(Made()), "abc") == ["one", "two"]
