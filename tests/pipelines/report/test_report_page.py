@@ -273,3 +273,9 @@ def test_render_index__profiles_stand_under_their_finding_and_are_not_counted():
     assert "2 in all" in page
     assert '<a href="p.html">&lt;i&gt;Role&lt;/i&gt;</a>' in page
     assert "<tr" in page.partition("q.html")[0].rpartition("</tr>")[2]
+
+
+def test_render__a_document_from_before_the_sql_was_offered_is_a_page_without_it():
+    before = {name: each for name, each in document().items() if name != "sql"}
+    assert "SQL that gives every call" not in render(before)
+    assert "SQL that gives every call" in render(document())
