@@ -8,16 +8,18 @@ delta-rs's. The class of that name in delta-spark is used nowhere: it fails on S
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, QueryBuilder, WriterProperties, write_deltalake
 
 from pipelines.creation import create_in_folder
+from transforms.cloudtrail.arrow import arrow_schema
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -35,6 +37,11 @@ class File(NamedTuple):
     path: str
     day: date | None
     known: Mapping[str, Any]
+
+    @property
+    def row_count(self) -> int:
+        """How many rows it has."""
+        return int(self.known["num_records"])
 
     def may_have(self, column: str, first: date, end: date) -> bool:
         """Whether a row of it may have a time from the day `first` on and before the day `end` (UTC)."""
@@ -101,6 +108,22 @@ class FolderTable:
         pattern = f"{_as_it_is(str(root))}/{{{','.join(paths)}}}"
         reader = spark.read.schema(self._table.schema_ddl).option("basePath", str(root))
         return reader.parquet(pattern).select(*self._table.column_names)
+
+    def batches(self, files: Iterable[File], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Return columns of the rows of some files of it, without Spark; at least one batch."""
+        schema = arrow_schema(self._table.column(name) for name in columns)
+        yield pa.RecordBatch.from_pylist([], schema)
+        for file in files:
+            content = pq.ParquetFile(Path(self._path, file.path))
+            there = [name for name in columns if name in content.schema_arrow.names]
+            for batch in content.iter_batches(columns=there):
+                values = {name: batch[name] for name in there}
+                if (day := self._table.partitioned_by) and day in columns:
+                    values[day] = pa.array([file.day] * batch.num_rows, pa.date32())
+                missing = pa.nulls(batch.num_rows)
+                yield pa.RecordBatch.from_arrays(
+                    [values.get(field.name, missing).cast(field.type) for field in schema], schema=schema
+                )
 
     def no_rows(self, spark: SparkSession) -> DataFrame:
         """Return a frame of its columns of which the optimizer knows that it is empty: it leaves out all that is joined to it."""

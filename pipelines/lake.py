@@ -113,16 +113,29 @@ class Lake:
 
     def read_days(self, table: Table, days: Sequence[date | None]) -> DataFrame:
         """Return the rows of some partitions of a table partitioned by a date; null is a partition too."""
-        partition, wanted = _partition(table), frozenset(days)
+        partition, wanted = partition_of(table), frozenset(days)
         if self.is_local:
             self.ensure(table)
             folder = self._folder(table)
             return folder.rows(self.spark, (file for file in folder.files() if file.day in wanted))
         return self.read(table).where(days_condition(partition, days))
 
+    def narrow(
+        self, table: Table, days: Sequence[date | None]
+    ) -> Callable[[Sequence[str]], Iterable[pa.RecordBatch]] | None:
+        """Return a function from columns to these columns of `read_days`, without Spark, if a local lake has few enough rows there."""
+        if not self.is_local:
+            return None
+        self.ensure(table)
+        folder, wanted = self._folder(table), frozenset(days)
+        files = [file for file in folder.files() if file.day in wanted]
+        if sum(file.row_count for file in files) > _FEW:
+            return None
+        return lambda columns: folder.batches(files, columns)
+
     def read_between(self, table: Table, first: date, last: date) -> DataFrame:
         """Return the rows of the partitions from a day to another, both included."""
-        partition = _partition(table)
+        partition = partition_of(table)
         if self.is_local:
             self.ensure(table)
             folder = self._folder(table)
@@ -164,7 +177,7 @@ class Lake:
         """Return the partitions that were written after version `since`, in order, null first."""
         if 0 <= since >= self.version(table):
             return []
-        partition = _partition(table)
+        partition = partition_of(table)
         if self.is_local:
             folder = self._folder(table)
             files = folder.files() if since < 0 else [file for files in folder.exchanged(since) for file in files]
@@ -312,7 +325,7 @@ class Lake:
         self, table: Table, rows: DataFrame | pa.Table, days: Sequence[date | None], consumed: Consumed
     ) -> None:
         """Put rows in place of all that these partitions held, in one commit."""
-        condition = days_condition(_partition(table), days)
+        condition = days_condition(partition_of(table), days)
         if self.version(table) == 0:
             return self.append(table, rows, consumed)  # nothing to replace, and much cheaper
         if isinstance(rows, pa.Table):
@@ -462,7 +475,8 @@ def _ranges(days: Sequence[date]) -> list[tuple[date, date]]:
     return ranges
 
 
-def _partition(table: Table) -> str:
+def partition_of(table: Table) -> str:
+    """Return the date column that the table is partitioned by."""
     if table.partitioned_by is None:
         raise LakeError(f"{table.name} has no partitions to replace")
     return table.partitioned_by

@@ -54,15 +54,13 @@ def table_asset(
     upstream: Sequence[Table],
     partitions: dg.PartitionsDefinition[str],
     description: str | None = None,
-    is_intricate: bool = False,
     facts: Callable[[Night], Mapping[str, Any]] = lambda _night: {},
 ) -> Callable[[Callable[[Night], Made | None]], dg.AssetsDefinition]:
     """Make a function into the asset (or assets) of a stage.
 
     The function gets the `Night` and returns a candidate per table, by name, or None where nothing is new. Tables are
-    published in the order given; the last one's commit is the one that says what the stage has consumed. An intricate stage
-    asks much of few rows: its queries are not compiled, however much the night has brought. `facts` gives what went into the rows
-    besides upstream tables (the context file): another one than last time is news.
+    published in the order given; the last one's commit is the one that says what the stage has consumed. `facts` gives what went
+    into the rows besides upstream tables (the context file): another one than last time is news.
     """
 
     def decorate(make: Callable[[Night], Made | None]) -> dg.AssetsDefinition:
@@ -92,7 +90,7 @@ def table_asset(
             made = None
             is_changed = any(night.fact(tables[-1], name) != value for name, value in known.items())
             if is_changed or night.has_news(tables[-1], upstream):
-                night.compile_queries(wanted=night.is_large and not is_intricate)
+                night.compile_queries(wanted=night.is_large)
                 made = make(night)
             for table in tables:
                 if made is None:
@@ -122,7 +120,8 @@ def publish(night: Night, table: Table, candidate: Candidate, consumed: Consumed
         verdict, rows = validate(few, table), few.select(table.column_names)
     else:
         rows = rows if is_computed else _computed(rows, table, candidate)
-        verdict = validate(rows, table)
+        keys = candidate.batches(table.key).read_all() if is_many and candidate.batches else None
+        verdict = validate(rows, table, keys)
     if verdict.passed:
         write(night, table, rows, candidate, consumed, verdict.row_count)
     return verdict

@@ -39,6 +39,7 @@ _GLOB = re.compile(r"[][{}*?\\]")  # in a path that Spark is to read as it is
 _BATCHES = 16  # that become one row group
 _ROWS = 65_536  # of a batch that is read again
 _SOURCE = ("source_uri", "source_etag", "record_index")
+_PROVENANCE = pa.schema(zip(_SOURCE, (pa.string(), pa.string(), pa.int64()), strict=True))
 _LEFT_BEHIND = 86_400  # seconds after which a folder belongs to a run that was killed
 
 
@@ -89,7 +90,9 @@ def staged_rows(spark: SparkSession, ddl: str, folder: Path) -> DataFrame:
     return spark.read.schema(ddl).parquet(*files) if files else spark.createDataFrame([], ddl)
 
 
-def staged_batches(folder: Path, table: Table, without: DataFrame) -> Callable[[Sequence[str]], pa.RecordBatchReader]:
+def staged_batches(
+    folder: Path, table: Table, without: DataFrame | None = None
+) -> Callable[[Sequence[str]], pa.RecordBatchReader]:
     """Return a function from columns of `table` to the rows that were not rejected, as Arrow batches.
 
     Args:
@@ -99,21 +102,29 @@ def staged_batches(folder: Path, table: Table, without: DataFrame) -> Callable[[
     """
 
     @cache
-    def left_out() -> pa.Array:
-        return _key(without.select(*_SOURCE).toArrow())
+    def left_out() -> pa.Table:
+        return _PROVENANCE.empty_table() if without is None else without.select(*_SOURCE).toArrow()
 
     def read(columns: Sequence[str]) -> pa.RecordBatchReader:
         schema = pa.schema([delivery_schema(table).field(name) for name in columns])
         return pa.RecordBatchReader.from_batches(schema, batches(list(columns)))
 
     def batches(columns: list[str]) -> Iterator[pa.RecordBatch]:
-        needed = list({*columns, *_SOURCE, "reason"})
+        needed = list(dict.fromkeys([*columns, "reason", *(_SOURCE if left_out().num_rows else ())]))
         for file in _files(folder):
             for batch in pq.ParquetFile(file).iter_batches(_ROWS, columns=needed):
-                is_kept = pc.and_(pc.is_null(batch["reason"]), pc.invert(pc.is_in(_key(batch), value_set=left_out())))
-                yield batch.filter(is_kept).select(columns)
+                yield _without(batch, left_out()).select(columns)
 
     return read
+
+
+def _without(batch: pa.RecordBatch, left_out: pa.Table) -> pa.RecordBatch:
+    """Leave out what was rejected, and these rows. Most batches have none of either, and are not copied."""
+    if batch["reason"].null_count < batch.num_rows:
+        batch = batch.filter(pc.is_null(batch["reason"]))
+    if not left_out.num_rows or not pc.any(pc.is_in(batch["source_uri"], value_set=left_out["source_uri"])).as_py():
+        return batch
+    return batch.filter(pc.invert(pc.is_in(_key(batch), value_set=_key(left_out))))
 
 
 def _files(folder: Path) -> list[Path]:

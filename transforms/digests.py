@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from expectations.tables.bronze import LOG_DIGESTS
 from transforms.cloudtrail.arrow import delivery_schema, record_batch
-from transforms.cloudtrail.copies import Claims, Resolved, resolve
+from transforms.cloudtrail.copies import IN_EVENTS, Claims, Resolved, contested_claims, resolve
 from transforms.cloudtrail.deliveries import Object, deliveries_of, rejection
 from transforms.cloudtrail.instants import DAY, instant
 from transforms.cloudtrail.objects import LIMIT, Read, UnreadableError, document
@@ -27,7 +27,7 @@ from transforms.cloudtrail.objects import LIMIT, Read, UnreadableError, document
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-_CLAIMS = Claims(LOG_DIGESTS, LOG_DIGESTS.key, "another digest has the same key and content")
+CLAIMS = Claims(LOG_DIGESTS, LOG_DIGESTS.key, "another digest has the same key and content")
 _ROWS = 1024
 _SCHEMA = delivery_schema(LOG_DIGESTS)
 _COLUMNS = tuple(_SCHEMA.names)
@@ -82,7 +82,8 @@ def resolve_copies(
         rejected: see `transforms.cloudtrail.resolve_copies`.
         settle: see there.
     """
-    return resolve(_CLAIMS, deliveries, existing, rejected, settle)
+    contested = contested_claims(CLAIMS, deliveries, {IN_EVENTS: existing})
+    return resolve(CLAIMS, deliveries, contested, rejected=rejected, settle=settle)
 
 
 def _row(source: Object, read: Read, limit: int) -> tuple[Any, ...]:

@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 
 from expectations.tables.bronze import GUARDDUTY_FINDINGS
 from transforms.cloudtrail.arrow import delivery_schema, record_batch
-from transforms.cloudtrail.copies import Claims, Resolved, resolve
+from transforms.cloudtrail.copies import IN_EVENTS, Claims, Resolved, contested_claims, resolve
 from transforms.cloudtrail.deliveries import Delivery, Object, deliveries_of, rejection
 from transforms.cloudtrail.instants import DAY, instant
 from transforms.cloudtrail.objects import LIMIT, Read, UnreadableError, documents
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 SAME_VERSION = "another record has the same finding id and time"
-_CLAIMS = Claims(GUARDDUTY_FINDINGS, ("finding_id", "updated_at"), SAME_VERSION)
+CLAIMS = Claims(GUARDDUTY_FINDINGS, ("finding_id", "updated_at"), SAME_VERSION)
 _ROWS = 1024
 _SCHEMA = delivery_schema(GUARDDUTY_FINDINGS)
 _COLUMNS = tuple(_SCHEMA.names)
@@ -77,7 +77,8 @@ def resolve_copies(
         rejected: see `transforms.cloudtrail.resolve_copies`.
         settle: see there.
     """
-    return resolve(_CLAIMS, deliveries, existing, rejected, settle)
+    contested = contested_claims(CLAIMS, deliveries, {IN_EVENTS: existing})
+    return resolve(CLAIMS, deliveries, contested, rejected=rejected, settle=settle)
 
 
 def findings_in(content: bytes) -> list[Any]:

@@ -5,7 +5,7 @@ objects that the ledger does not know; the next run reads them again and finds t
 """
 
 # No `from __future__ import annotations`: Dagster reads the annotation of `context` itself.
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -28,7 +28,8 @@ from expectations.tables import (
     LOG_DIGESTS,
     REJECTED_RECORDS,
 )
-from pipelines.lake import Consumed, Lake, days_condition
+from pipelines.contest import contested_rows
+from pipelines.lake import Consumed, Lake, partition_of
 from pipelines.night import ACCOUNTS_TAG, FIRST_DAY_TAG, Night, days_in
 from pipelines.partitions import PUBLISH_DAYS
 from pipelines.publish import CHECK, Candidate, Event, column_schema, publish, recorded
@@ -37,6 +38,7 @@ from pipelines.staging import Batches, stage, staged_batches, staged_rows, stagi
 from transforms import cloudtrail, digests
 from transforms import findings as guardduty
 from transforms.cloudtrail import delivery_ddl, parse_objects
+from transforms.cloudtrail.copies import DELIVERED, IN_ADDENDA, IN_EVENTS, Claims, contested_claims, only_good, resolve
 from transforms.cloudtrail.counts import COUNTS
 from transforms.enrichment import Locator
 
@@ -59,7 +61,9 @@ class _Source:
     table: Table
     batches: Batches
     at: str
-    resolve: Callable[[DataFrame, DataFrame | None], cloudtrail.Resolved]
+    claims: Claims
+    beside: Table | None = None
+    """Where records are held that stand beside a row of the table."""
 
 
 class _Found(NamedTuple):
@@ -123,7 +127,8 @@ def _sources(night: Night) -> list[_Source]:
             CLOUDTRAIL_EVENTS,
             lambda objects: cloudtrail.delivery_batches(objects, read_object, locate),
             "event_at",
-            lambda deliveries, rejected: _resolve_events(night.lake, deliveries, rejected),
+            cloudtrail.EVENT_CLAIMS,
+            CLOUDTRAIL_ADDENDA,
         ),
         _Source(
             DIGESTS,
@@ -131,7 +136,7 @@ def _sources(night: Night) -> list[_Source]:
             LOG_DIGESTS,
             lambda objects: digests.delivery_batches(objects, read_object),
             "digest_ended_at",
-            lambda deliveries, rejected: _resolve_digests(night.lake, deliveries, rejected),
+            digests.CLAIMS,
         ),
         _Source(
             GUARDDUTY,
@@ -139,41 +144,49 @@ def _sources(night: Night) -> list[_Source]:
             GUARDDUTY_FINDINGS,
             lambda objects: guardduty.delivery_batches(objects, read_object),
             "updated_at",
-            lambda deliveries, rejected: _resolve_findings(night.lake, deliveries, rejected),
+            guardduty.CLAIMS,
         ),
     ]
 
 
-def _resolve_events(lake: Lake, deliveries: DataFrame, rejected: DataFrame | None) -> cloudtrail.Resolved:
-    """Find which events are new, and make those anew that an addendum corrects: these are few, and most lots bring none."""
-    existing, addenda = deliveries.where("false"), None
-    if lake.version(CLOUDTRAIL_EVENTS) or lake.version(CLOUDTRAIL_ADDENDA):
-        # A table without rows is not worth the time to look for them.
-        days = days_in(deliveries.where("reason IS NULL").select("event_date"))
-        existing = lake.read_days(CLOUDTRAIL_EVENTS, days)
-        addenda = lake.read_days(CLOUDTRAIL_ADDENDA, days) if lake.version(CLOUDTRAIL_ADDENDA) else None
-    resolved = cloudtrail.resolve_copies(deliveries, existing, addenda=addenda, rejected=rejected, settle=_settled)
+def _resolve(night: Night, source: _Source, found: _Found, rejected: DataFrame | None) -> cloudtrail.Resolved | None:
+    """Find which rows are new, and make those anew that an addendum corrects; nothing where no row shares its key with another."""
+    lake, claims, day = night.lake, source.claims, partition_of(source.table)
+    delivered = staged_batches(found.folder, source.table) if found.folder else None
+    good = only_good(found.rows, source.table)
+    days = days_in(good.select(day)) if delivered is None else _distinct(delivered([day]))
+    # A table without rows is not worth the time to look for them.
+    beside = {IN_ADDENDA: source.beside} if source.beside else {}
+    stored = {where: table for where, table in {IN_EVENTS: source.table, **beside}.items() if lake.version(table)}
+    narrow = {where: rows for where, table in stored.items() if (rows := lake.narrow(table, days))}
+    if delivered is not None and len(narrow) == len(stored):
+        rows = contested_rows({DELIVERED: delivered, **narrow}, claims.key, claims.columns)
+        if rows is None:
+            return None
+        contested = lake.spark.createDataFrame(rows)
+    else:
+        held = {where: lake.read_days(table, days) for where, table in stored.items()}
+        contested = contested_claims(claims, good, held)
+    resolved = resolve(claims, found.rows, contested, rejected=rejected, settle=_settled)
     if resolved.contested.isEmpty():
+        return None
+    return _corrected(lake, found, resolved) if source.beside else resolved
+
+
+def _corrected(lake: Lake, found: _Found, resolved: cloudtrail.Resolved) -> cloudtrail.Resolved:
+    """Make the events anew that several records are of: these are few, and most lots bring none."""
+    days = days_in(resolved.corrected.select("event_date"))
+    if not days:
         return resolved
-    corrected_days = days_in(resolved.corrected.select("event_date"))
-    if not corrected_days:
-        return resolved
-    of_days = days_condition("event_date", corrected_days)
-    corrections = cloudtrail.lay_over(resolved.corrected, deliveries, existing.where(of_days), addenda, _settled)
+    addenda = lake.read_days(CLOUDTRAIL_ADDENDA, days) if lake.version(CLOUDTRAIL_ADDENDA) else None
+    existing = lake.read_days(CLOUDTRAIL_EVENTS, days)
+    corrections = cloudtrail.lay_over(resolved.corrected, found.rows, existing, addenda, _settled)
     changed = resolved.changed_events.unionByName(corrections.events)
     return resolved._replace(changed_events=changed, addenda=corrections.records)
 
 
-def _resolve_digests(lake: Lake, deliveries: DataFrame, rejected: DataFrame | None) -> cloudtrail.Resolved:
-    days = days_in(deliveries.where("reason IS NULL").select("digest_date"))
-    existing = lake.read_days(LOG_DIGESTS, days)
-    return digests.resolve_copies(deliveries, existing, rejected=rejected, settle=_settled)
-
-
-def _resolve_findings(lake: Lake, deliveries: DataFrame, rejected: DataFrame | None) -> cloudtrail.Resolved:
-    days = days_in(deliveries.where("reason IS NULL").select("updated_date"))
-    existing = lake.read_days(GUARDDUTY_FINDINGS, days)
-    return guardduty.resolve_copies(deliveries, existing, rejected=rejected, settle=_settled)
+def _distinct(rows: pa.RecordBatchReader) -> list[date | None]:
+    return sorted({day for batch in rows for day in batch.column(0).unique().to_pylist()})
 
 
 def _settled(frame: DataFrame) -> DataFrame:
@@ -218,12 +231,15 @@ def _read_chunk(night: Night, source: _Source, chunk: list[SourceObject], batch_
     objects = _frame(night, chunk)
     with _deliveries(night, source, chunk) as found:
         before = night.lake.read(REJECTED_RECORDS) if night.lake.version(REJECTED_RECORDS) else None
-        resolved = source.resolve(found.rows, before)
-        batches = staged_batches(found.folder, source.table, resolved.not_new) if found.folder else None
+        resolved = _resolve(night, source, found, before)
+        new = only_good(found.rows, source.table) if resolved is None else resolved.new_events
+        not_new = None if resolved is None else resolved.not_new
+        batches = staged_batches(found.folder, source.table, not_new) if found.folder else None
+        ledger = _ledger(cloudtrail.files(found.counts, objects), batch_id)
         steps: list[tuple[Table, Candidate]] = [
             *_exceptions(source, found, resolved, before),
-            (source.table, Candidate(resolved.new_events, is_persisted=True, batches=batches)),
-            (INGEST_FILES, Candidate(_ledger(cloudtrail.files(found.counts, objects), batch_id))),
+            (source.table, Candidate(new, is_persisted=True, batches=batches)),
+            (INGEST_FILES, Candidate(ledger, is_persisted=True)),
         ]
         for table, candidate in steps:
             verdict = publish(night, table, candidate, Consumed())
@@ -233,22 +249,23 @@ def _read_chunk(night: Night, source: _Source, chunk: list[SourceObject], batch_
 
 
 def _exceptions(
-    source: _Source, found: _Found, resolved: cloudtrail.Resolved, before: DataFrame | None
+    source: _Source, found: _Found, resolved: cloudtrail.Resolved | None, before: DataFrame | None
 ) -> Iterator[tuple[Table, Candidate]]:
     """Yield what is to be published before the new rows, which most lots have not: each would cost a query to find that out.
 
     The records of corrected events come before the events change, which would not hold them any more.
     """
-    is_contested = not resolved.contested.isEmpty()
-    if is_contested or found.has_rejects:
-        rejected = cloudtrail.rejects(found.rows).unionByName(resolved.rejects)
+    if resolved is not None or found.has_rejects:
+        rejected = cloudtrail.rejects(found.rows)
+        rejected = rejected if resolved is None else rejected.unionByName(resolved.rejects)
         if before is not None:
             rejected = rejected.join(before, on=list(REJECTED_RECORDS.key), how="left_anti")
         yield REJECTED_RECORDS, Candidate(rejected)
+    if resolved is None:
+        return
     if resolved.addenda is not None:
         yield CLOUDTRAIL_ADDENDA, Candidate(resolved.addenda, by_key=True, is_persisted=True)
-    if is_contested:
-        yield source.table, Candidate(resolved.changed_events, by_key=True, is_persisted=True)
+    yield source.table, Candidate(resolved.changed_events, by_key=True, is_persisted=True)
 
 
 @contextmanager

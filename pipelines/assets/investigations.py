@@ -62,7 +62,6 @@ _CONTEXT = "context"  # fact of the table: the digest of the context file that i
         LOG_COVERAGE,
     ],
     partitions=PUBLISH_DAYS,
-    is_intricate=True,
     facts=lambda night: {_CONTEXT: night.context.digest},
 )
 def investigations(night: Night) -> Made:

@@ -43,8 +43,8 @@ def numbers(spark: SparkSession, *rows: tuple[int | None, str | None]) -> DataFr
 
 def held(frame: DataFrame, table: Table, row_count: int) -> Verdict:
     """Hold rows against their contract as many and as few: by Spark and in this process, which must say the same."""
-    by_spark = validate(frame, table, row_count)
-    assert validate(with_rules(frame, table).toArrow(), table, row_count) == by_spark
+    by_spark = validate(frame, table, row_count=row_count)
+    assert validate(with_rules(frame, table).toArrow(), table, row_count=row_count) == by_spark
     return by_spark
 
 
@@ -85,7 +85,7 @@ def test_validate__an_expectation_that_cannot_be_evaluated_is_no_breach(spark: S
     table = Table(name="numbers", comment="Numbers.", key=("number",), columns=(NUMBERS.columns[0], NUMBERS.columns[1]))
     rows = spark.range(1).selectExpr("id AS number", "CAST(raise_error('no more executors') AS string) AS kind")
     with pytest.raises(NotEvaluatedError, match=r"(?s)numbers: it could not be checked whether.*no more executors"):
-        validate(rows, table, 1)
+        validate(rows, table, row_count=1)
 
 
 def run(spark: SparkSession, folder: Path, *rows: tuple[int, str]) -> tuple[dg.ExecuteInProcessResult, Lake]:

@@ -5,11 +5,12 @@ Belongs here: what a record means and which of its copies stands. Does not: list
 
 from transforms.cloudtrail.addenda import lay_over
 from transforms.cloudtrail.arrow import delivery_ddl
-from transforms.cloudtrail.copies import Resolved, only_callers_copies, resolve_copies
+from transforms.cloudtrail.copies import EVENT_CLAIMS, Resolved, only_callers_copies, resolve_copies
 from transforms.cloudtrail.counts import count_rows, files
 from transforms.cloudtrail.deliveries import delivery_batches, parse_objects, rejects
 
 __all__ = [
+    "EVENT_CLAIMS",
     "Resolved",
     "count_rows",
     "delivery_batches",

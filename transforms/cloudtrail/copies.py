@@ -17,7 +17,7 @@ narrow rows of contested keys are shuffled, and wide rows never: they meet the l
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from pyspark.sql import Window
@@ -65,6 +65,15 @@ class Claims(NamedTuple):
     key: tuple[str, ...]
     reason: str
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What is looked at of every row that claims to be one, beside its key."""
+        addendum = (_ADDENDUM,) if _ADDENDUM in self.table.column_names else ()
+        return ("body_sha256", *addendum, *_SOURCE)
+
+
+EVENT_CLAIMS = Claims(CLOUDTRAIL_EVENTS, _EVENT_KEY, SAME_ID)
+
 
 def resolve_copies(
     deliveries: DataFrame,
@@ -85,23 +94,31 @@ def resolve_copies(
             object. Those of the objects and dates concerned are enough.
         settle: persists the (few, narrow) contested rows, which all frames use; without it they are found for each of them.
     """
-    claims = Claims(CLOUDTRAIL_EVENTS, _EVENT_KEY, SAME_ID)
-    return resolve(claims, deliveries, existing, rejected, settle, addenda)
+    held = {IN_EVENTS: existing} | ({} if addenda is None else {IN_ADDENDA: addenda})
+    contested = contested_claims(EVENT_CLAIMS, deliveries, held)
+    return resolve(EVENT_CLAIMS, deliveries, contested, rejected=rejected, settle=settle)
 
 
-def resolve(  # noqa: PLR0913, PLR0917  (what claims, and what is known of claims before)
+def resolve(
     kind: Claims,
     deliveries: DataFrame,
-    existing: DataFrame,
-    rejected: DataFrame | None,
-    settle: Callable[[DataFrame], DataFrame] | None,
-    addenda: DataFrame | None = None,
+    contested: DataFrame,
+    *,
+    rejected: DataFrame | None = None,
+    settle: Callable[[DataFrame], DataFrame] | None = None,
 ) -> Resolved:
-    """Resolve the copies of any table whose rows come from objects and carry their body's hash."""
+    """Resolve the copies of any table whose rows come from objects and carry their body's hash.
+
+    Args:
+        kind: what claims what.
+        deliveries: see `resolve_copies`.
+        contested: of `contested_claims`.
+        rejected: see `resolve_copies`.
+        settle: see there.
+    """
     table, key, reason = kind
     good = only_good(deliveries, table)
-    held = {DELIVERED: good, IN_EVENTS: existing} | ({} if addenda is None else {IN_ADDENDA: addenda})
-    claims = _ranked(_contested(held, key), key)
+    claims = _ranked(contested, key)
     settled = claims if settle is None else settle(claims)
     is_new, stands = F.col("held") == F.lit(DELIVERED), F.col("rank") == F.lit(1)
     is_alone = F.col("records_of_key") == F.lit(1)
@@ -122,10 +139,20 @@ def only_good(deliveries: DataFrame, table: Table) -> DataFrame:
     return deliveries.where(F.col("reason").isNull()).select(*table.column_names)
 
 
-def _contested(held: dict[str, DataFrame], key: tuple[str, ...]) -> DataFrame:
-    """Return the narrow rows of the keys that stand more than once, at least once among the deliveries."""
+def contested_claims(kind: Claims, deliveries: DataFrame, held: Mapping[str, DataFrame]) -> DataFrame:
+    """Return the narrow rows of the keys that stand more than once, at least once among the deliveries.
+
+    Args:
+        kind: what claims what.
+        deliveries: see `resolve_copies`.
+        held: rows that are stored, by where.
+
+    Returns:
+        key, body_sha256, addendum_event_id, provenance, and `held`: where.
+    """
+    key, good = kind.key, only_good(deliveries, kind.table)
     hashed = F.xxhash64(*key)
-    parts = [_narrow(frame, key, where) for where, frame in held.items()]
+    parts = [_narrow(frame, key, where) for where, frame in ({DELIVERED: good} | dict(held)).items()]
     narrow = parts[0]
     for part in parts[1:]:
         narrow = narrow.unionByName(part)

@@ -18,6 +18,7 @@ from transforms.investigations.explore import (
     DIMENSIONS,
     MOST_BRANCHES,
     MOST_VALUES,
+    build_counted,
     build_series,
     build_tree,
     ranked,
@@ -293,11 +294,12 @@ def _of_window(
 ) -> list[DataFrame]:
     """What the page follows a moved scope with: the values with most calls, and the others in one sum."""
     most_calls = (F.col("calls").desc(), F.col("relation").desc(), F.col("entity_id").asc())
+    counted = settle(build_counted(window))
     series, other_series = ranked(
-        settle(build_series(window, hourly)), [*most_calls, F.col("value").asc()], MOST_VALUES, per=("dimension",)
+        settle(build_series(counted, hourly)), [*most_calls, F.col("value").asc()], MOST_VALUES, per=("dimension",)
     )
     by_branch = [F.col(name).asc_nulls_last() for name in ("source_ip", "api", "access_key")]
-    tree, other_branches = ranked(settle(build_tree(window)), [*most_calls, *by_branch], MOST_BRANCHES)
+    tree, other_branches = ranked(settle(build_tree(counted)), [*most_calls, *by_branch], MOST_BRANCHES)
     known = [f"{level}_known" for level in LEVELS]
     return [
         panel(

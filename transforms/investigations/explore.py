@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from transforms.activity import dimension_values
 from transforms.investigations.case import Case, Row, text_of
 from transforms.investigations.novelty import LEVELS
-from transforms.investigations.relations import SAME, SELF
+from transforms.investigations.relations import DESCENDANT, SELF
 from transforms.investigations.scope import AROUND_DAYS, BASELINE_DAYS, window_end, window_start
 
 DIMENSIONS = ("api", "source_ip", "country", "city", "asn", "user_agent", "access_key")
@@ -26,57 +26,75 @@ MOST_HOURS = 12_000
 """Of all dimensions and the tree, each: what a page of 600 kB has room for."""
 
 _VALUE = ("investigation_id", "entity_id", "dimension", "value")
+_COUNTED_BY = (
+    "event_source", "event_name", "source_ip", "country_code", "city", "asn", "aso", "user_agent_family", "access_key_id", "latitude",
+    "longitude",
+)  # fmt: skip
 _BRANCH = ("investigation_id", "entity_id", "source_ip", "api", "access_key")
 
 
-def build_series(deeds: DataFrame, hourly: DataFrame) -> DataFrame:
+def build_counted(deeds: DataFrame) -> DataFrame:
+    """Return the calls of each entity and hour, by everything a page counts them by: a tenth of the rows, looked at many times.
+
+    Columns: investigation_id, scope_start_at, scope_end_at, entity_id, hour, the columns that `dimension_values` is made of, latitude,
+    longitude, is_own, success_count, failed_count.
+    """
+    return (
+        deeds.where("is_management")
+        .groupBy("investigation_id", "scope_start_at", "scope_end_at", "entity_id", _hour("event_at"), *_COUNTED_BY)
+        .agg(
+            F.max(F.col("relation") != DESCENDANT).alias("is_own"),
+            F.count_if(~F.col("is_failed")).alias("success_count"),
+            F.count_if("is_failed").alias("failed_count"),
+        )
+    )
+
+
+def build_series(counted: DataFrame, hourly: DataFrame) -> DataFrame:
     """Return each value's hours: `_VALUE`, relation, hours (`[[hour, succeeded, failed]]`), calls, latitude, longitude, source_ips.
 
     Args:
-        deeds: of `build_deeds`.
+        counted: of `build_counted`.
         hourly: of `build_hourly`: the hours of APIs before the window.
     """
-    values = F.inline(
-        F.array(
-            *[
-                F.struct(F.lit(name).alias("dimension"), value.alias("value"))
-                for name, value in dimension_values().items()
-                if name in DIMENSIONS
-            ]
-        )
+    sums = (
+        F.max("is_own").alias("is_own"),
+        F.sum("success_count").alias("success_count"),
+        F.sum("failed_count").alias("failed_count"),
     )
-    exploded = deeds.where("is_management").select("*", values).where(F.col("value").isNotNull())
-    within = exploded.groupBy(*_VALUE, _hour("event_at")).agg(
-        F.max(_relation()).alias("relation"),
-        F.count_if(~F.col("is_failed")).alias("success_count"),
-        F.count_if("is_failed").alias("failed_count"),
-        F.max(F.struct("latitude", "longitude")).alias("place"),
-        F.collect_set("source_ip").alias("source_ips"),
+    within = (
+        counted.select("*", _values(*DIMENSIONS)).where(F.col("value").isNotNull()).groupBy(*_VALUE, "hour").agg(*sums)
     )
     before = (
         hourly.where(F.col("hour_at") < window_start())
-        .groupBy("investigation_id", "entity_id", F.lit("api").alias("dimension"), F.col("api").alias("value"), _hour("hour_at"))
-        .agg(
-            F.max(_relation()).alias("relation"),
-            F.sum("success_count").alias("success_count"),
-            F.sum("failed_count").alias("failed_count"),
-            F.lit(None).cast("struct<latitude:double,longitude:double>").alias("place"),
-            F.array().cast("array<string>").alias("source_ips"),
-        )
-    )  # fmt: skip
-    return (
-        within.unionByName(before)
+        .withColumns({"is_own": F.col("relation") != DESCENDANT, "dimension": F.lit("api"), "value": F.col("api")})
+        .groupBy(*_VALUE, _hour("hour_at"))
+        .agg(*sums)
+    )
+    places = (
+        counted.select("*", _values("country", "city"))
+        .where(F.col("value").isNotNull())
         .groupBy(*_VALUE)
         .agg(
-            F.max("relation").alias("relation"),
+            F.max("latitude").alias("latitude"),
+            F.max("longitude").alias("longitude"),
+            F.slice(F.array_sort(F.collect_set("source_ip")), 1, 5).alias("source_ips"),
+        )
+    )
+    return (
+        within.unionByName(before)
+        .unionByName(places, allowMissingColumns=True)
+        .groupBy(*_VALUE)
+        .agg(
+            _relation(),
             _hours().alias("hours"),
             _calls().alias("calls"),
-            F.round(F.max("place")["latitude"], 1).alias("latitude"),
-            F.round(F.max("place")["longitude"], 1).alias("longitude"),
-            F.slice(F.array_sort(F.array_distinct(F.flatten(F.collect_list("source_ips")))), 1, 5).alias("source_ips"),
+            F.round(F.max("latitude"), 1).alias("latitude"),
+            F.round(F.max("longitude"), 1).alias("longitude"),
+            F.coalesce(F.max("source_ips"), F.array().cast("array<string>")).alias("source_ips"),
         )
         .where(F.col("calls") > 0)  # what was only called before the window has no place in it
-    )
+    )  # fmt: skip
 
 
 def with_known(series: DataFrame, levels: DataFrame, history: DataFrame) -> DataFrame:
@@ -100,21 +118,15 @@ def with_known(series: DataFrame, levels: DataFrame, history: DataFrame) -> Data
     return series.join(known, on=list(_VALUE), how="left")
 
 
-def build_tree(deeds: DataFrame) -> DataFrame:
+def build_tree(counted: DataFrame) -> DataFrame:
     """Return the hours of each address, API and access key together: `_BRANCH`, relation, hours, calls."""
-    counted = (
-        deeds.where("is_management")
-        .withColumn("access_key", F.col("access_key_id"))
-        .groupBy(*_BRANCH, _hour("event_at"))
-        .agg(
-            F.max(_relation()).alias("relation"),
-            F.count_if(~F.col("is_failed")).alias("success_count"),
-            F.count_if("is_failed").alias("failed_count"),
-        )
+    branches = counted.withColumns({"access_key": F.col("access_key_id"), "api": dimension_values()["api"]})
+    by_hour = branches.groupBy(*_BRANCH, "hour").agg(
+        F.max("is_own").alias("is_own"),
+        F.sum("success_count").alias("success_count"),
+        F.sum("failed_count").alias("failed_count"),
     )
-    return counted.groupBy(*_BRANCH).agg(
-        F.max("relation").alias("relation"), _hours().alias("hours"), _calls().alias("calls")
-    )
+    return by_hour.groupBy(*_BRANCH).agg(_relation(), _hours().alias("hours"), _calls().alias("calls"))
 
 
 def ranked(rows: DataFrame, order: list[Column], most: int, per: tuple[str, ...] = ()) -> tuple[DataFrame, DataFrame]:
@@ -248,9 +260,16 @@ def _hour(at: str) -> Column:
     return F.floor((F.unix_timestamp(at) - F.unix_timestamp(window_start())) / 3600).cast("int").alias("hour")
 
 
+def _values(*dimensions: str) -> Column:
+    of_event = dimension_values()
+    return F.inline(
+        F.array(*[F.struct(F.lit(name).alias("dimension"), of_event[name].alias("value")) for name in dimensions])
+    )
+
+
 def _hours() -> Column:
-    rows = F.collect_list(F.array(F.col("hour").cast("long"), F.col("success_count"), F.col("failed_count")))
-    return F.array_sort(rows)
+    of_hour = F.array(F.col("hour").cast("long"), F.col("success_count"), F.col("failed_count"))
+    return F.array_sort(F.collect_list(F.when(F.col("hour").isNotNull(), of_hour)))
 
 
 def _calls() -> Column:
@@ -258,7 +277,7 @@ def _calls() -> Column:
 
 
 def _relation() -> Column:
-    return F.when(F.col("relation") == SAME, SELF).otherwise(F.col("relation"))
+    return F.when(F.max("is_own"), SELF).otherwise(DESCENDANT).alias("relation")
 
 
 def _of(level: str, column: Column) -> Column:
