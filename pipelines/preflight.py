@@ -14,7 +14,7 @@ from pathlib import Path
 from expectations.tables import INGEST_FILES, TABLES
 from pipelines.settings import FIRST_DAY, Settings
 from pipelines.sources.folder import CLOUDTRAIL, GUARDDUTY, LAYOUTS, SourceObject, list_objects
-from pipelines.spark import java_home
+from pipelines.spark import ATTACHED, java_home
 
 DONE, NOTHING, WRONG_USE, IN_PART, INTERRUPTED = 0, 1, 2, 3, 130
 SHOWN = 5  # things of a kind that are named; of the others it is said how many there are
@@ -133,7 +133,7 @@ def need_java(settings: Settings) -> None:
     Raises:
         JavaMissingError: none is there, none is new enough, or none can be run.
     """
-    if not settings.spark_master.startswith("sc://"):  # that one runs where it is
+    if settings.spark_master != ATTACHED and not settings.spark_master.startswith("sc://"):  # these run where they are
         java_home()
 
 

@@ -108,7 +108,10 @@ class Settings(BaseSettings):
     )
     chunk_objects: int = Field(default=400_000, ge=1, description="Most objects that are read in one go")
     chunk_megabytes: int = Field(default=256, ge=1, description="Most megabytes of objects that are read in one go")
-    spark_master: str = Field(default="local[*]", description="Spark to run on: local[*], spark://…, sc://…")
+    spark_master: str = Field(
+        default="local[*]",
+        description="Spark to run on: `local[*]`, `spark://…`, `sc://…`, `yarn`, or `attached` (docs/cluster.md)",
+    )
     spark_memory: str = Field(default="3g", pattern=r"^[0-9]+[mg]$", description="Heap of a local Spark")
 
     @property

@@ -10,11 +10,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.workers import packed
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 MINIMUM_JAVA = 17
+ATTACHED = "attached"
 
+_LOG = f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties')}"
 # Defaults of Spark and Delta suit clusters; on two cores and small tables they cost seconds a query.
 _LOCAL = {
     "spark.databricks.delta.snapshotPartitions": "2",
@@ -24,6 +28,8 @@ _LOCAL = {
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
     # A table of 150 days is 150 files of some kB: to open one costs no more than to read as much, and few tasks are enough.
     "spark.sql.files.openCostInBytes": "1048576",
+    # Groups that collect lists, before they are sorted instead: a list of ours is short, and 128 groups are nothing.
+    "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": "10000",
     # Descriptions of plans that nobody looks at; some of ours are 600 KB, and are made for every query.
     "spark.sql.maxPlanStringLength": "1000",
     # See pipelines/jars.py: Hadoop's own starts a process for every file it makes.
@@ -36,19 +42,25 @@ _LOCAL = {
         [
             "-XX:+UseParallelGC",
             "-XX:ReservedCodeCacheSize=512m",  # every query compiles code of its own, and a full cache compiles it again
-            f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties')}",
+            _LOG,
         ]
     ),
 }
-_ALWAYS = {
+# On a cluster that is ours to begin a driver for: its own defaults stand, but those that fill a terminal.
+_AWAY = {"spark.ui.showConsoleProgress": "false", "spark.driver.extraJavaOptions": _LOG}
+# What our queries mean depends on these: a session of somebody else's cluster is given them too.
+_SESSION = {
     "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+}
+_ALWAYS = _SESSION | {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-    "spark.sql.execution.arrow.pyspark.enabled": "true",
     # Where in our code a column was made, for messages of errors: six calls of the JVM beside each that makes one, a sixth of a night.
     "spark.python.sql.dataFrameDebugging.enabled": "false",
     "spark.sql.parquet.compression.codec": "zstd",
-    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
 }
 
 
@@ -98,7 +110,8 @@ def spark_session(master: str = "local[*]", *, memory: str = "3g", extra: dict[s
     """Return the session that everything runs on, made if need be.
 
     Args:
-        master: `local[*]`, `spark://…` for a standalone cluster, `sc://…` for Spark Connect.
+        master: `local[*]`, `spark://…` for a standalone cluster, `sc://…` for Spark Connect, `attached` for the session of a platform
+            that has begun one.
         memory: heap of the local driver.
         extra: further Spark settings; they win over ours.
 
@@ -107,13 +120,29 @@ def spark_session(master: str = "local[*]", *, memory: str = "3g", extra: dict[s
     """
     from pyspark.sql import SparkSession  # noqa: PLC0415  (half a second, and not needed by `--help`)
 
+    if master == ATTACHED:
+        return _with_our_meaning(SparkSession.builder.getOrCreate())
     if master.startswith("sc://"):
-        return SparkSession.builder.remote(master).getOrCreate()
+        connected = _with_our_meaning(SparkSession.builder.remote(master).getOrCreate())
+        connected.addArtifacts(str(packed()), pyfile=True)
+        return connected
     os.environ["JAVA_HOME"] = str(java_home())
     os.environ["PYSPARK_PYTHON"] = sys.executable  # else workers run whatever `python3` is
     builder = SparkSession.builder.appName("rolescope").master(master)
-    interpreted = INTERPRETED if master.startswith("local") else {}
-    settings = _ALWAYS | _LOCAL | interpreted | {"spark.driver.memory": memory} | (extra or {})
+    settings = _ALWAYS | _of_place(master) | {"spark.driver.memory": memory} | (extra or {})
     for key, value in settings.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
+
+
+def _of_place(master: str) -> dict[str, str]:
+    if master.startswith("local"):
+        return _LOCAL | INTERPRETED
+    return _AWAY | {"spark.submit.pyFiles": str(packed())}
+
+
+def _with_our_meaning(spark: SparkSession) -> SparkSession:
+    """Give a session that is not ours what our queries depend on; the rest of its settings is left alone."""
+    for key, value in _SESSION.items():
+        spark.conf.set(key, value)
+    return spark

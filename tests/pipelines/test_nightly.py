@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import dagster as dg
 import pytest
-from deltalake import DeltaTable
 
 from expectations.tables import (
     CHAIN_EDGES,
@@ -24,17 +21,13 @@ from expectations.tables import (
     SESSION_USAGE,
     TABLES,
 )
-from pipelines.assets import sessions, usage
-from pipelines.assets.ingest import ingest
 from pipelines.lake import Lake
-from pipelines.night import FIRST_DAY_TAG, Night
+from pipelines.night import Night
 from pipelines.run import run_nightly
-from tests.pipelines.conftest import FIRST, LAST, Ran, settings_of
+from tests.pipelines.conftest import FIRST, LAST, Ran
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
-    from expectations.contract import Table
+    pass
 
 # Warnings of Dagster and Great Expectations about themselves are not ours to raise.
 pytestmark = pytest.mark.filterwarnings("default")
@@ -125,56 +118,8 @@ def test_nightly__again_changes_nothing_and_reads_nothing(ran: Ran, monkeypatch:
     assert {table.name: again.version(table) for table in TABLES} == before
 
 
-def test_nightly__elsewhere_than_in_a_folder_of_this_machine_the_sessions_are_the_same(
-    ran: Ran, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On a cluster Spark keeps what its workers read, and reads and writes the tables: no folder is shared, and delta-rs does nothing."""
-    monkeypatch.setattr(Night, "is_on_one_machine", False)
-    monkeypatch.setattr(Lake, "is_local", False)
-    night = Night(settings_of(ran.organisation, tmp_path / "lake"))
-    stages = [
-        ingest,
-        usage.credential_issuances,
-        usage.session_usage,
-        sessions.credential_sessions,
-        sessions.chain_edges,
-    ]
-    with dg.DagsterInstance.ephemeral() as instance:
-        tags = {FIRST_DAY_TAG: FIRST.isoformat()}
-        resources = {"night": night}
-        dg.materialize(stages, partition_key=LAST.isoformat(), tags=tags, resources=resources, instance=instance)
-    other = Lake(night.settings.lake_uri, lambda: spark)
-    made = [table for table in TABLES if other.version(table)]
-    differences = {table.name: _differences(ran.lake, other, table) for table in made}
-    assert differences == dict.fromkeys(differences, 0)
-    at_least = {
-        CLOUDTRAIL_EVENTS.name,
-        LOG_DIGESTS.name,
-        SESSION_USAGE.name,
-        CREDENTIAL_SESSIONS.name,
-        CHAIN_EDGES.name,
-    }
-    assert at_least <= set(differences)
-    assert _writers(other, CLOUDTRAIL_EVENTS) == {"Apache-Spark"}
-    assert _writers(ran.lake, CLOUDTRAIL_EVENTS) == {"delta-rs"}
-
-
-def _writers(lake: Lake, table: Table) -> set[str]:
-    history = DeltaTable(lake.path(table)).history()
-    return {
-        re.split("[:/]", commit["engineInfo"])[0] for commit in history if commit["operation"] in {"WRITE", "MERGE"}
-    }
-
-
 def _unexpected(uri: str) -> bytes:
     raise AssertionError(f"{uri} was read again")
-
-
-def _differences(one: Lake, other: Lake, table: Table) -> int:
-    """Return how many rows are in one lake and not in the other, bookkeeping left out."""
-    columns = [name for name in table.column_names if name not in table.bookkeeping]
-    frames = [lake.read(table).select(*columns) for lake in (one, other)]
-    return frames[0].exceptAll(frames[1]).unionByName(frames[1].exceptAll(frames[0])).count()
 
 
 def _truth(organisation: Path) -> dict[tuple[str, str], dict[str, object]]:

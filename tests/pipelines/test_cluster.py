@@ -1,0 +1,87 @@
+"""The whole job on a Spark standalone cluster and through Spark Connect, as a user runs it: the tables are those of one machine.
+
+The lake is then none that delta-rs or a folder in common helps with (`file://…`): Spark alone reads and writes it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from deltalake import DeltaTable
+
+from expectations.tables import CLOUDTRAIL_EVENTS, INVESTIGATIONS, TABLES
+from pipelines.lake import Lake
+from tests.cluster import cluster, connect_server
+from tests.pipelines.conftest import FIRST, LAST, Ran
+from tests.pipelines.test_order_independence import assert_same
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@pytest.fixture(scope="module")
+def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with cluster(tmp_path_factory.mktemp("cluster")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def made_on(ran: Ran, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Lake]:
+    """Run the job on a Spark elsewhere and return the lake it made."""
+
+    def run(address: str) -> Lake:
+        folder = tmp_path_factory.mktemp("elsewhere")
+        lake = Path(ran.lake.uri)
+        command = [sys.executable, "-m", "pipelines.cli", "run", "--from", f"{FIRST}", "--to", f"{LAST}"]
+        options = {
+            "--cloudtrail": ran.settings.cloudtrail,
+            "--findings": ran.settings.findings,
+            "--lake": f"file://{folder}/lake",
+            "--reports": lake / "reports",  # the same: documents name their page
+            "--geo-city": ran.settings.geo_city[0],
+            "--geo-asn": ran.settings.geo_asn[0],
+        }
+        environment = os.environ | {
+            "ROLESCOPE_SPARK_MASTER": address,
+            "DAGSTER_HOME": str(folder / "dagster"),
+            "SPARK_LOCAL_IP": "127.0.0.1",
+        }
+        named = [str(part) for option in options.items() for part in option]
+        done = subprocess.run([*command, *named], env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return Lake(str(folder / "lake"), lambda: spark)
+
+    return run
+
+
+def test_standalone__the_tables_are_those_of_one_machine(ran: Ran, master: str, made_on: Callable[[str], Lake]) -> None:
+    lake = made_on(master)
+    assert_same(ran.lake, lake)
+    assert lake.read(INVESTIGATIONS).count() > 0
+    assert _writers(lake) == {"Apache-Spark"}
+    assert _writers(ran.lake) == {"delta-rs"}
+
+
+def test_connect__the_tables_are_those_of_one_machine(
+    ran: Ran, master: str, made_on: Callable[[str], Lake], tmp_path: Path
+) -> None:
+    with connect_server(master, tmp_path) as address:
+        lake = made_on(address)
+    assert_same(ran.lake, lake)
+    assert {table.name for table in TABLES if lake.version(table)} == {
+        table.name for table in TABLES if ran.lake.version(table)
+    }
+
+
+def _writers(lake: Lake) -> set[str]:
+    history = DeltaTable(lake.path(CLOUDTRAIL_EVENTS)).history()
+    return {
+        re.split("[:/]", commit["engineInfo"])[0] for commit in history if commit["operation"] in {"WRITE", "MERGE"}
+    }
