@@ -10,6 +10,7 @@ from expectations.tables.bronze import (
     INGEST_FILES,
     LOG_DIGESTS,
     REJECTED_RECORDS,
+    VPC_FLOWS,
 )
 from expectations.tables.gold import (
     API_CALL_VOLUME_HOURLY,
@@ -33,6 +34,7 @@ TABLES: tuple[Table, ...] = (
     CLOUDTRAIL_ADDENDA,
     LOG_DIGESTS,
     GUARDDUTY_FINDINGS,
+    VPC_FLOWS,
     REJECTED_RECORDS,
     INGEST_FILES,
     LOG_COVERAGE,
@@ -69,4 +71,5 @@ __all__ = [
     "ROLE_SESSIONS",
     "SESSION_USAGE",
     "TABLES",
+    "VPC_FLOWS",
 ]

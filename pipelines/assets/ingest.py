@@ -1,4 +1,4 @@
-"""Ingest: new objects become events, digests, findings and rejected records, each once; the ledger knows which were read.
+"""Ingest: new objects become events, digests, findings, flows and rejected records, each once; the ledger knows which were read.
 
 Order of the commits: rejected records, then the records of corrected events, then rows, then the ledger. A crash in between leaves
 objects that the ledger does not know; the next run reads them again and finds their rows there already.
@@ -27,20 +27,29 @@ from expectations.tables import (
     INGEST_FILES,
     LOG_DIGESTS,
     REJECTED_RECORDS,
+    VPC_FLOWS,
 )
 from pipelines.lake import Consumed, Lake, days_condition
 from pipelines.night import ACCOUNTS_TAG, FIRST_DAY_TAG, Night, days_in
 from pipelines.partitions import PUBLISH_DAYS
 from pipelines.publish import CHECK, Candidate, Event, column_schema, publish, recorded
-from pipelines.sources.folder import CLOUDTRAIL, DIGESTS, GUARDDUTY, SourceObject, list_objects, read_object
+from pipelines.sources.folder import CLOUDTRAIL, DIGESTS, FLOWS, GUARDDUTY, SourceObject, list_objects, read_object
 from pipelines.staging import Batches, stage, staged_batches, staged_rows, staging_folder
-from transforms import cloudtrail, digests
+from transforms import cloudtrail, digests, flows
 from transforms import findings as guardduty
 from transforms.cloudtrail import delivery_ddl, parse_objects
 from transforms.cloudtrail.counts import COUNTS
 from transforms.enrichment import Locator
 
-_TABLES = (REJECTED_RECORDS, CLOUDTRAIL_ADDENDA, CLOUDTRAIL_EVENTS, LOG_DIGESTS, GUARDDUTY_FINDINGS, INGEST_FILES)
+_TABLES = (
+    REJECTED_RECORDS,
+    CLOUDTRAIL_ADDENDA,
+    CLOUDTRAIL_EVENTS,
+    LOG_DIGESTS,
+    GUARDDUTY_FINDINGS,
+    VPC_FLOWS,
+    INGEST_FILES,
+)
 _OBJECT = pa.schema(
     [
         *[(name, pa.string()) for name in ("uri", "etag", "source", "account_id", "region", "skipped")],
@@ -141,6 +150,14 @@ def _sources(night: Night) -> list[_Source]:
             "updated_at",
             lambda deliveries, rejected: _resolve_findings(night.lake, deliveries, rejected),
         ),
+        _Source(
+            FLOWS,
+            night.settings.flows,
+            VPC_FLOWS,
+            lambda objects: flows.delivery_batches(objects, read_object),
+            "start_at",
+            lambda deliveries, rejected: _resolve_flows(night.lake, deliveries, rejected),
+        ),
     ]
 
 
@@ -174,6 +191,13 @@ def _resolve_findings(lake: Lake, deliveries: DataFrame, rejected: DataFrame | N
     days = days_in(deliveries.where("reason IS NULL").select("updated_date"))
     existing = lake.read_days(GUARDDUTY_FINDINGS, days)
     return guardduty.resolve_copies(deliveries, existing, rejected=rejected, settle=_settled)
+
+
+def _resolve_flows(lake: Lake, deliveries: DataFrame, rejected: DataFrame | None) -> cloudtrail.Resolved:
+    existing = deliveries.where("false")
+    if lake.version(VPC_FLOWS):
+        existing = lake.read_days(VPC_FLOWS, days_in(deliveries.where("reason IS NULL").select("flow_date")))
+    return flows.resolve_copies(deliveries, existing, rejected=rejected, settle=_settled)
 
 
 def _settled(frame: DataFrame) -> DataFrame:

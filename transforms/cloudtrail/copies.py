@@ -59,11 +59,15 @@ class Resolved(NamedTuple):
 
 
 class Claims(NamedTuple):
-    """What claims what: a table, the columns of which one row may stand, and what to say of the others."""
+    """What claims what: a table, the columns of which one row may stand, and what to say of the others.
+
+    `body` is the SQL of what equal copies share, where the table does not keep it.
+    """
 
     table: Table
     key: tuple[str, ...]
     reason: str
+    body: str = "body_sha256"
 
 
 def resolve_copies(
@@ -98,10 +102,10 @@ def resolve(  # noqa: PLR0913, PLR0917  (what claims, and what is known of claim
     addenda: DataFrame | None = None,
 ) -> Resolved:
     """Resolve the copies of any table whose rows come from objects and carry their body's hash."""
-    table, key, reason = kind
+    table, key, reason, body = kind
     good = only_good(deliveries, table)
     held = {DELIVERED: good, IN_EVENTS: existing} | ({} if addenda is None else {IN_ADDENDA: addenda})
-    claims = _ranked(_contested(held, key), key)
+    claims = _ranked(_contested(held, key, body), key)
     settled = claims if settle is None else settle(claims)
     is_new, stands = F.col("held") == F.lit(DELIVERED), F.col("rank") == F.lit(1)
     is_alone = F.col("records_of_key") == F.lit(1)
@@ -122,10 +126,10 @@ def only_good(deliveries: DataFrame, table: Table) -> DataFrame:
     return deliveries.where(F.col("reason").isNull()).select(*table.column_names)
 
 
-def _contested(held: dict[str, DataFrame], key: tuple[str, ...]) -> DataFrame:
+def _contested(held: dict[str, DataFrame], key: tuple[str, ...], body: str) -> DataFrame:
     """Return the narrow rows of the keys that stand more than once, at least once among the deliveries."""
     hashed = F.xxhash64(*key)
-    parts = [_narrow(frame, key, where) for where, frame in held.items()]
+    parts = [_narrow(frame, key, body, where) for where, frame in held.items()]
     narrow = parts[0]
     for part in parts[1:]:
         narrow = narrow.unionByName(part)
@@ -139,9 +143,10 @@ def _contested(held: dict[str, DataFrame], key: tuple[str, ...]) -> DataFrame:
     return narrow.withColumn("hash", hashed).join(F.broadcast(contested), on="hash", how="left_semi").drop("hash")
 
 
-def _narrow(frame: DataFrame, key: tuple[str, ...], where: str) -> DataFrame:
+def _narrow(frame: DataFrame, key: tuple[str, ...], body: str, where: str) -> DataFrame:
     addendum = F.col(_ADDENDUM) if _ADDENDUM in frame.columns else F.lit(None).cast("string")
-    return frame.select(*key, "body_sha256", addendum.alias(_ADDENDUM), *_SOURCE, F.lit(where).alias("held"))
+    sha256 = F.expr(body).alias("body_sha256")
+    return frame.select(*key, sha256, addendum.alias(_ADDENDUM), *_SOURCE, F.lit(where).alias("held"))
 
 
 def _ranked(claims: DataFrame, key: tuple[str, ...]) -> DataFrame:
