@@ -97,7 +97,7 @@ def _pieces(data: bytes) -> Iterator[bytes]:
             yield data[begin : begin + _BLOCK]
         return
     try:
-        with igzip.IGzipFile(fileobj=BytesIO(data)) as content:
+        with igzip.IGzipFile(fileobj=BytesIO(data)) as content:  # type: ignore[no-untyped-call]
             while piece := content.read(_BLOCK):
                 yield piece
     except EOFError as error:
