@@ -24,7 +24,8 @@ LIMIT = 16 << 30
 """Bytes of one unpacked object: AWS closes them at 75 MB packed, which is a gigabyte at most. Only a block is in memory."""
 
 _BLOCK = 8 << 20  # bytes
-_ROWS = 65_536
+_ROWS = 65_536  # of Parquet, at a time
+_MOST_ROWS = 16_384  # of a batch: whoever collects a few of them has little in memory
 _LONGEST_LINE = 1 << 20
 _GZIP, _PARQUET = b"\x1f\x8b", b"PAR1"
 _BOM = b"\xef\xbb\xbf"
@@ -46,7 +47,8 @@ def delivery_batches(objects: Iterable[Object], read: Read, limit: int = LIMIT) 
         place = place_of(source)
         try:
             for records in _records(read(source.uri), limit):
-                yield from batches_of(records, place)
+                for batch in batches_of(records, place):
+                    yield from (batch.slice(begin, _MOST_ROWS) for begin in range(0, batch.num_rows, _MOST_ROWS))
         except OSError as error:
             yield rejected_object(place, f"cannot be opened: {error.strerror or error}")
         except UnreadableError as error:
