@@ -8,7 +8,6 @@ from pipelines.partitions import PUBLISH_DAYS
 from pipelines.publish import Candidate, Made, table_asset
 from transforms.flows.interfaces import build_interface_changes
 
-
 _HAS_FLOWS = "has_flows"  # fact of the table: whether anything is joined with it
 
 
@@ -20,6 +19,11 @@ _HAS_FLOWS = "has_flows"  # fact of the table: whether anything is joined with i
 )
 def interface_changes(night: Night) -> Made:
     """Of every day that got new events. A lake without flow logs needs none of it: its first flows bring all days."""
+    return change(night)
+
+
+def change(night: Night) -> Made:
+    """Return what the asset publishes."""
     lake = night.lake
     if lake.version(VPC_FLOWS) == 0:
         nothing = lake.spark.createDataFrame([], INTERFACE_CHANGES.schema_ddl)
