@@ -48,7 +48,7 @@ docs: $(READY) ## Write the generated tables of the README and docs/
 dev: $(READY) ## Open the Dagster UI on the demo's folders
 	@DAGSTER_HOME="$(CURDIR)/dagster_home" \
 	ROLESCOPE_CLOUDTRAIL="$${ROLESCOPE_CLOUDTRAIL:-demo/logs/cloudtrail}" ROLESCOPE_FINDINGS="$${ROLESCOPE_FINDINGS:-demo/logs/guardduty}" \
-	ROLESCOPE_LAKE="$${ROLESCOPE_LAKE:-demo/lake}" ROLESCOPE_REPORTS="$${ROLESCOPE_REPORTS:-demo/reports}" \
+	ROLESCOPE_FLOWS="$${ROLESCOPE_FLOWS:-demo/logs/flows}" ROLESCOPE_LAKE="$${ROLESCOPE_LAKE:-demo/lake}" ROLESCOPE_REPORTS="$${ROLESCOPE_REPORTS:-demo/reports}" \
 	$(BIN)/dagster dev --module-name pipelines.definitions --host 127.0.0.1
 
 geo: $(READY) ## Fetch free geolocation data into geo/ (DB-IP and RouteViews, CC BY 4.0)

@@ -48,6 +48,7 @@ def sources(folder: Path) -> list[str]:
     options = {
         "--cloudtrail": folder / "logs" / "cloudtrail",
         "--findings": folder / "logs" / "guardduty",
+        "--flows": folder / "logs" / "flows",
         "--lake": folder / "lake",
         "--reports": folder / "reports",
         "--geo-city": folder / "geo" / "city.mmdb",

@@ -42,6 +42,10 @@ ATTRIBUTION_REASONS = (
 )
 PRINCIPAL_KINDS = ("account", "role", "role_session", "iam_user", "federated_user", "root")
 DIMENSIONS = ("api", "source_ip", "country", "city", "asn", "user_agent", "access_key", "assumed_role")
+LOG_STATUSES = ("OK", "NODATA", "SKIPDATA")
+FLOW_ACTIONS = ("ACCEPT", "REJECT")
+FLOW_DIRECTIONS = ("ingress", "egress")
+INTERFACE_CHANGES = ("created", "attached", "detached", "deleted", "terminated")
 SEVERITIES = ("INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL")
 
 TAGS = "array<struct<key:string,value:string>>"
@@ -108,7 +112,7 @@ _TEXT = {
     # files
     "uri": "Address of the object",
     "etag": "Version of the object; of a local file its size and modification time",
-    "source": "cloudtrail, cloudtrail-digest, guardduty, or what else was found: cloudtrail-insight, …",
+    "source": "cloudtrail, cloudtrail-digest, guardduty, vpcflowlogs, or what else was found: cloudtrail-insight, …",
     "status": "ingested, rejected (unreadable) or skipped (not for us)",
     "batch_id": "Run that read it",
     "reason": "Why, in words",
@@ -179,8 +183,18 @@ _TEXT = {
     "interface_id": "Network interface, eni-…",
     "instance_id": "EC2 instance, i-…",
     "destination_ip": "Address the packets went to",
-    "action": "ACCEPT or REJECT",
-    "flow_direction": "ingress or egress",
+    "action": "Whether security groups and network ACLs let the packets pass: ACCEPT or REJECT",
+    "flow_direction": "As the interface sees it: ingress or egress; null in formats before version 5",
+    "log_status": "OK; NODATA: no traffic in the window; SKIPDATA: records of the window were lost",
+    "vpc_id": "VPC of the interface",
+    "subnet_id": "Subnet of the interface",
+    "packet_source_ip": "Source address in the packets themselves, where a gateway or a pod stands behind `source_ip`",
+    "packet_destination_ip": "Destination address in the packets themselves",
+    "source_aws_service": "AWS service whose range the packets came from: S3, AMAZON, …",
+    "destination_aws_service": "AWS service whose range the packets went to",
+    "change": "created, attached (to the instance), detached, deleted; or terminated (the instance)",
+    "attachment_id": "Attachment of the interface, eni-attach-…",
+    "private_ip": "Primary private address of the interface",
     "stopped_by": "Event id of what stopped the logging; of several, the first",
     # investigations
     "investigation_id": "Hash of entity, scope, finding and the finding's version",
@@ -264,6 +278,8 @@ _NUMBERS = {
     "source_port": ("int", "Port the packets came from"),
     "destination_port": ("int", "Port the packets went to"),
     "protocol": ("int", "IANA protocol number"),
+    "tcp_flags": ("int", "TCP flags of the window's packets, joined by OR"),
+    "traffic_path": ("int", "Path that egress traffic takes, as AWS numbers them: 8 is the internet gateway"),
     "latitude": ("double", "Latitude of the source address, degrees, WGS 84"),
     "longitude": ("double", "Longitude of the source address, degrees, WGS 84"),
     "attribution_confidence": ("double", "Least confidence along the chain, 0 to 1; below 0.80 nothing is resolved"),
@@ -334,6 +350,10 @@ _VALUES = {
     "principal_kind": PRINCIPAL_KINDS,
     "dimension": DIMENSIONS,
     "status": STATUSES,
+    "log_status": LOG_STATUSES,
+    "action": FLOW_ACTIONS,
+    "flow_direction": FLOW_DIRECTIONS,
+    "change": INTERFACE_CHANGES,
 }
 
 

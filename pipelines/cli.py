@@ -38,7 +38,7 @@ from pipelines.progress import Console as ProgressConsole
 from pipelines.report.texts import visible
 from pipelines.run import SAID
 from pipelines.settings import SettingError, Settings, load_settings
-from pipelines.sources.folder import CLOUDTRAIL, GUARDDUTY
+from pipelines.sources.folder import CLOUDTRAIL, FLOWS, GUARDDUTY
 from pipelines.status import print_status
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help=(
         "Who was behind this AWS role session, what did they do, and is it like them?\n\n"
-        "rolescope reads CloudTrail and GuardDuty files, keeps Delta tables of role sessions, chains and baselines, and writes a "
-        "report for every finding. "
+        "rolescope reads CloudTrail, GuardDuty and VPC flow log files, keeps Delta tables of role sessions, chains and baselines, "
+        "and writes a report for every finding. "
         "Every option can also be set as a variable: ROLESCOPE_LAKE for --lake."
     ),
     epilog="Exit status: 0 done, 1 nothing could be done, 2 wrong use, 3 done in part (what was left out is said).",
@@ -78,6 +78,12 @@ Findings = Annotated[
     str | None,
     typer.Option(
         "--findings", metavar="DIR", help="Exported GuardDuty findings (AWSLogs/…/GuardDuty/…).", show_default=False
+    ),
+]
+Flows = Annotated[
+    str | None,
+    typer.Option(
+        "--flows", metavar="DIR", help="VPC flow logs, text or Parquet (AWSLogs/…/vpcflowlogs/…).", show_default=False
     ),
 ]
 Reports = Annotated[
@@ -128,6 +134,7 @@ def stoppable() -> Iterator[None]:
 def run(  # noqa: PLR0913, PLR0917  (a command has its options)
     cloudtrail: CloudTrail = None,
     findings: Findings = None,
+    flows: Flows = None,
     lake: LakeOption = None,
     reports: Reports = None,
     geo_city: GeoCity = None,
@@ -147,6 +154,7 @@ def run(  # noqa: PLR0913, PLR0917  (a command has its options)
     settings = load_settings(
         cloudtrail=cloudtrail,
         findings=findings,
+        flows=flows,
         lake=lake,
         reports=reports,
         geo_city=geo_city,
@@ -189,6 +197,7 @@ def investigate(  # noqa: PLR0913, PLR0917
     ] = None,
     cloudtrail: CloudTrail = None,
     findings: Findings = None,
+    flows: Flows = None,
     lake: LakeOption = None,
     reports: Reports = None,
     geo_city: GeoCity = None,
@@ -202,7 +211,8 @@ def investigate(  # noqa: PLR0913, PLR0917
     }  # fmt: skip
     option, named = one_of(entities)
     settings = load_settings(
-        cloudtrail=cloudtrail, findings=findings, lake=lake, reports=reports, geo_city=geo_city, geo_asn=geo_asn, context=context
+        cloudtrail=cloudtrail, findings=findings, flows=flows, lake=lake, reports=reports, geo_city=geo_city, geo_asn=geo_asn,
+        context=context,
     )  # fmt: skip
     scope = hour_of("--from", first), hour_of("--to", last)
     if option == "finding" and any(scope):
@@ -330,7 +340,7 @@ def _investigate(settings: Settings, finding_id: str) -> int:
     if finding is None and settings.findings:
         published = published_in(settings.findings, GUARDDUTY)
         if published.days:
-            night, left_out = _run_job(settings.model_copy(update={"cloudtrail": None}), *published.days)
+            night, left_out = _run_job(settings.model_copy(update={"cloudtrail": None, "flows": None}), *published.days)
             left_out = [*published.left_out, *left_out]
             finding = finding_of(night, finding_id)
     if finding is None:
@@ -357,10 +367,11 @@ def _investigate_entity(
     night = Night(settings)
     entity = find_entity(night, option, text)
     left_out: list[str] = []
-    if settings.cloudtrail:
+    root, source = (settings.cloudtrail, CLOUDTRAIL) if settings.cloudtrail else (settings.flows, FLOWS)
+    if root:
         accounts = frozenset({entity.account_id}) if entity.account_id else None
         first = possible_day(window_of(entity, *scope).start.date())
-        logs = published_in(settings.cloudtrail, CLOUDTRAIL, accounts, first).days
+        logs = published_in(root, source, accounts, first).days
         if logs:
             _, left_out = _run_job(settings, first, logs[1], accounts)
             night = Night(settings)  # its warnings are its own: the run's are said already

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from pipelines.assets import activity, assumptions, coverage, ingest, investigations, sessions, usage
+from pipelines.assets import activity, assumptions, coverage, flows, ingest, investigations, sessions, usage
 from pipelines.jobs import failed_night, findings_sensor, investigate, nightly, nightly_schedule
 from pipelines.night import Night
 from pipelines.settings import load_settings
@@ -12,6 +12,7 @@ from pipelines.settings import load_settings
 ASSETS: list[dg.AssetsDefinition] = [
     ingest.ingest,
     coverage.log_coverage,
+    flows.interface_changes,
     usage.credential_issuances,
     usage.session_usage,
     sessions.credential_sessions,

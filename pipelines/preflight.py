@@ -13,7 +13,7 @@ from pathlib import Path
 
 from expectations.tables import INGEST_FILES, TABLES
 from pipelines.settings import FIRST_DAY, Settings
-from pipelines.sources.folder import CLOUDTRAIL, GUARDDUTY, LAYOUTS, SourceObject, list_objects
+from pipelines.sources.folder import CLOUDTRAIL, FLOWS, GUARDDUTY, LAYOUTS, SourceObject, list_objects
 from pipelines.spark import ATTACHED, java_home
 
 DONE, NOTHING, WRONG_USE, IN_PART, INTERRUPTED = 0, 1, 2, 3, 130
@@ -39,7 +39,7 @@ class Published:
 
 def named_sources(settings: Settings) -> list[tuple[str, str]]:
     """Return the folders that are named, and what each has."""
-    named = ((settings.cloudtrail, CLOUDTRAIL), (settings.findings, GUARDDUTY))
+    named = ((settings.cloudtrail, CLOUDTRAIL), (settings.findings, GUARDDUTY), (settings.flows, FLOWS))
     return [(root, source) for root, source in named if root]
 
 
@@ -86,7 +86,7 @@ def days_to_run(settings: Settings, first: date | None, last: date | None) -> tu
         raise StopError(WRONG_USE, f"--from {first} is after --to {last}")
     sources = named_sources(settings)
     if not sources:
-        raise StopError(WRONG_USE, "nothing to read: name a folder with --cloudtrail, --findings or both")
+        raise StopError(WRONG_USE, "nothing to read: name a folder with --cloudtrail, --findings or --flows")
     need_java(settings)
     published = [published_in(root, source, None, first, last) for root, source in sources]
     days = [day for each in published if each.days for day in each.days]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
-from expectations.tables import INVESTIGATION_INDICATORS, INVESTIGATIONS, PRINCIPAL_BASELINES, ROLE_SESSIONS
+from expectations.tables import INVESTIGATION_INDICATORS, INVESTIGATIONS, PRINCIPAL_BASELINES, ROLE_SESSIONS, VPC_FLOWS
 from pipelines.preflight import NOTHING, SHOWN, WRONG_USE, StopError
 from pipelines.report.texts import visible
 from transforms.investigations import build_investigations, days_needed
@@ -156,8 +156,17 @@ def _place(night: Night, option: str, text: str) -> Entity | None:
         except ValueError as error:
             raise StopError(WRONG_USE, visible(f"--ip {text}: not an address")) from error
     where = f"principal_kind = 'account' AND dimension = {_literal(dimension)} AND value = {_literal(text)}"
-    seen = [row["last_seen_at"] for row in _seen(night, where)]
+    seen = [row["last_seen_at"] for row in _seen(night, where)] or _seen_in_flows(night, kind, text)
     return Entity(kind, text, None, None, max(seen)) if seen else None
+
+
+def _seen_in_flows(night: Night, kind: str, text: str) -> list[datetime]:
+    """Return when an address that made no call was last in a flow, if it was."""
+    if kind != "ip_address" or not night.lake.version(VPC_FLOWS):
+        return []
+    where = f"source_ip = {_literal(text)} OR destination_ip = {_literal(text)}"
+    columns = ["account_id", "max(coalesce(end_at, start_at)) AS last_at"]
+    return [row["last_at"] for row in night.lake.read_rows(VPC_FLOWS, columns, where, group_by=["account_id"])]
 
 
 def _seen(night: Night, where: str) -> list[dict[str, Any]]:

@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     findings: str | None = Field(
         default=None, description="Folder with exported GuardDuty findings (AWSLogs/…/GuardDuty/…)"
     )
+    flows: str | None = Field(
+        default=None, description="Folder with VPC flow logs, text or Parquet (AWSLogs/…/vpcflowlogs/…)"
+    )
     lake: str = Field(default="lake", min_length=1, description="Folder of the lake")
     reports: str | None = Field(default=None, description="Folder of the reports; <lake>/reports if not set")
     geo_city: Databases = Field(

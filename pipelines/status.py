@@ -34,7 +34,7 @@ def print_status(settings: Settings) -> None:
             "sum(record_count) AS records",
             "sum(rejected_count) AS rejected",
         ],
-        "source IN ('cloudtrail', 'cloudtrail-digest', 'guardduty')",
+        "source IN ('cloudtrail', 'cloudtrail-digest', 'guardduty', 'vpcflowlogs')",
         group_by=["source", "account_id"],
     )
     ingested = _table(

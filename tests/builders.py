@@ -20,6 +20,7 @@ from expectations.tables import (
     CREDENTIAL_SESSIONS,
     GUARDDUTY_FINDINGS,
     INGEST_FILES,
+    INTERFACE_CHANGES,
     INVESTIGATION_INDICATORS,
     INVESTIGATIONS,
     LOG_COVERAGE,
@@ -29,6 +30,7 @@ from expectations.tables import (
     ROLE_ASSUMPTIONS,
     ROLE_SESSIONS,
     SESSION_USAGE,
+    VPC_FLOWS,
 )
 
 if TYPE_CHECKING:
@@ -71,6 +73,15 @@ _DEFAULTS: dict[str, Row] = {
     },
     LOG_COVERAGE.name: {
         "account_id": ACCOUNT, "region": "us-east-1", "event_hours": [12], "file_count": 1,
+    },
+    VPC_FLOWS.name: {
+        "account_id": ACCOUNT, "region": "us-east-1", "interface_id": "eni-1", "source_ip": "10.0.0.5", "log_status": "OK",
+        "destination_ip": "203.0.113.7", "source_port": 49152, "destination_port": 443, "protocol": 6, "packets": 10,
+        "bytes": 1000, "action": "ACCEPT", "source_uri": "s3://logs/1.log.gz", "source_etag": "etag",
+    },
+    INTERFACE_CHANGES.name: {
+        "account_id": ACCOUNT, "region": "us-east-1", "event_id": "event-1", "change": "attached", "interface_id": "eni-1",
+        "instance_id": "i-1",
     },
     CREDENTIAL_ISSUANCES.name: {
         "action_id": "issue-1", "issuing_api": "AssumeRole", "event_source": "sts.amazonaws.com", "outcome": "success",
@@ -141,6 +152,8 @@ _FOLLOWS: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
     ("issued_date", "issued_at", lambda it: _instant(it).date()),
     ("digest_ended_at", "digest_started_at", lambda it: _instant(it) + timedelta(hours=1)),
     ("digest_date", "digest_ended_at", lambda it: _instant(it).date()),
+    ("end_at", "start_at", lambda it: _instant(it) + timedelta(minutes=1)),
+    ("flow_date", "start_at", lambda it: _instant(it).date()),
     ("last_seen_at", "first_seen_at", lambda it: it),
     ("created_at", "last_seen_at", lambda it: it),
     ("updated_at", "last_seen_at", lambda it: it),

@@ -20,6 +20,7 @@ from benchmarks.organisation.identifiers import seeded
 from benchmarks.organisation.incidents import run_incidents
 from benchmarks.organisation.journal import Counts, Journal
 from benchmarks.organisation.ledger import Ledger
+from benchmarks.organisation.network import write_flow_logs
 from benchmarks.organisation.parameters import DAY_SECONDS, Parameters, midnight
 from benchmarks.organisation.population import Organisation, build_organisation
 from benchmarks.organisation.shift import Shift
@@ -67,6 +68,7 @@ def generate(out: Path, parameters: Parameters, progress: Progress | None = None
         bucket = Bucket(out / "logs", parameters, organisation)
         generation = _Generation(parameters, organisation, bucket, Ledger(lines))
         facts = generation.run(progress)
+    facts["network"] = write_flow_logs(out / "logs", parameters, organisation)
     story = _story(parameters, organisation, facts)
     summary = generation.summary(len(story["findings"]))
     _write(truth / "story.json", story)

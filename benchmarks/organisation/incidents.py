@@ -4,12 +4,20 @@ logs.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from benchmarks.organisation.agents import KALI_CLI
-from benchmarks.organisation.catalogue import DESCRIBE_INSTANCES, GET_CALLER_IDENTITY, LIST_BUCKETS, LIST_USERS
+from benchmarks.organisation.calls import encoded
+from benchmarks.organisation.catalogue import (
+    DESCRIBE_INSTANCES,
+    GET_CALLER_IDENTITY,
+    LIST_BUCKETS,
+    LIST_USERS,
+    RUN_INSTANCES,
+)
 from benchmarks.organisation.credentials import Session, user_caller
 from benchmarks.organisation.faults import denial
 from benchmarks.organisation.findings import Action, Finding, Version, publish_finding
@@ -17,6 +25,7 @@ from benchmarks.organisation.flows.console import use_root
 from benchmarks.organisation.flows.workloads import instance_caller, run_instance
 from benchmarks.organisation.identifiers import unique_id
 from benchmarks.organisation.instants import iso
+from benchmarks.organisation.network import THIEF, launch_of
 from benchmarks.organisation.parameters import Parameters
 from benchmarks.organisation.places import OUTSIDE
 from benchmarks.organisation.shift import Shift
@@ -32,6 +41,8 @@ def run_incidents(shift: Shift, parameters: Parameters, day: date, logs: Path) -
     findings, by name.
     """
     facts = {}
+    if day == parameters.start:
+        _launch(shift, parameters)
     sessions = run_instance(shift, shift.organisation.stolen_instance, _INSTANCE_CALLS)
     if day == parameters.end:
         facts["exfiltration"] = _steal(shift, sessions[1], logs)
@@ -45,12 +56,21 @@ def run_incidents(shift: Shift, parameters: Parameters, day: date, logs: Path) -
     return facts
 
 
+def _launch(shift: Shift, parameters: Parameters) -> None:
+    """Launch the instance, on the first day: the logs then say which network interface it has."""
+    instance = shift.organisation.stolen_instance
+    user = next(each for each in shift.organisation.users if each.account_id == instance.role.account_id)
+    caller = replace(user_caller(user, user.addresses[0]), region=instance.region)
+    launch = replace(RUN_INSTANCES, response=encoded(launch_of(parameters.seed, instance)))
+    shift.journal.call(caller, launch, shift.day_at + 30, may_fail=False)
+
+
 def _steal(shift: Shift, session: Session, logs: Path) -> dict[str, Any]:
     """Use an instance's key from another country for half an hour, ten minutes after the instance's own last use of
     it.
     """
     instance = shift.organisation.stolen_instance
-    address = OUTSIDE.address(201)
+    address = THIEF
     thief = instance_caller(instance, session, "2.0").at_place(address, KALI_CLI)
     at = shift.day_at + _STOLEN_AT
     for number, call in enumerate((GET_CALLER_IDENTITY, LIST_BUCKETS, DESCRIBE_INSTANCES, LIST_USERS, LIST_BUCKETS)):

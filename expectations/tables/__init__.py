@@ -10,6 +10,7 @@ from expectations.tables.bronze import (
     INGEST_FILES,
     LOG_DIGESTS,
     REJECTED_RECORDS,
+    VPC_FLOWS,
 )
 from expectations.tables.gold import (
     API_CALL_VOLUME_HOURLY,
@@ -24,6 +25,7 @@ from expectations.tables.silver import (
     CHAIN_EDGES,
     CREDENTIAL_ISSUANCES,
     CREDENTIAL_SESSIONS,
+    INTERFACE_CHANGES,
     LOG_COVERAGE,
     SESSION_USAGE,
 )
@@ -33,9 +35,11 @@ TABLES: tuple[Table, ...] = (
     CLOUDTRAIL_ADDENDA,
     LOG_DIGESTS,
     GUARDDUTY_FINDINGS,
+    VPC_FLOWS,
     REJECTED_RECORDS,
     INGEST_FILES,
     LOG_COVERAGE,
+    INTERFACE_CHANGES,
     CREDENTIAL_ISSUANCES,
     SESSION_USAGE,
     CREDENTIAL_SESSIONS,
@@ -58,6 +62,7 @@ __all__ = [
     "CREDENTIAL_SESSIONS",
     "GUARDDUTY_FINDINGS",
     "INGEST_FILES",
+    "INTERFACE_CHANGES",
     "INVESTIGATIONS",
     "INVESTIGATION_INDICATORS",
     "LOG_COVERAGE",
@@ -69,4 +74,5 @@ __all__ = [
     "ROLE_SESSIONS",
     "SESSION_USAGE",
     "TABLES",
+    "VPC_FLOWS",
 ]

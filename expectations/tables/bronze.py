@@ -69,6 +69,37 @@ GUARDDUTY_FINDINGS = Table(
     bookkeeping=("source_uri", "source_etag", "record_index"),
 )
 
+VPC_FLOWS = Table(
+    name="vpc_flows",
+    comment="One row per flow record, as it was delivered; windows without data or with lost data are rows too.",
+    key=(
+        "account_id",
+        "interface_id",
+        "start_at",
+        "source_ip",
+        "source_port",
+        "destination_ip",
+        "destination_port",
+        "protocol",
+        "action",
+    ),
+    partitioned_by="flow_date",
+    columns=columns(
+        """flow_date account_id region interface_id instance_id source_ip destination_ip source_port destination_port protocol
+        packets bytes start_at end_at action flow_direction source_uri log_status vpc_id subnet_id tcp_flags packet_source_ip
+        packet_destination_ip source_aws_service destination_aws_service traffic_path source_etag record_index""",
+        required="flow_date start_at source_uri source_etag record_index",
+    ),
+    rules={
+        "date_is_the_day_of_the_start": "flow_date = CAST(start_at AS DATE)",
+        "end_is_not_before_start": "end_at >= start_at",
+        "ports_are_ports": "(source_port IS NULL OR source_port BETWEEN 0 AND 65535) "
+        "AND (destination_port IS NULL OR destination_port BETWEEN 0 AND 65535)",
+        "no_flow_without_data": "log_status IS NULL OR log_status = 'OK' OR (source_ip IS NULL AND bytes IS NULL)",
+    },
+    bookkeeping=("source_uri", "source_etag", "record_index"),
+)
+
 LOG_DIGESTS = Table(
     name="log_digests",
     comment="One row per digest of delivered log files, and version of it.",

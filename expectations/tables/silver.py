@@ -107,3 +107,18 @@ LOG_COVERAGE = Table(
         "what_stopped_it_is_named": "(stopped_by IS NULL) = (cardinality(stopped_hours) = 0)",
     },
 )
+
+INTERFACE_CHANGES = Table(
+    name="interface_changes",
+    comment="One row per network interface that a call made, attached, detached or deleted, and per instance that one terminated.",
+    key=("event_date", "account_id", "event_id", "interface_id", "attachment_id", "instance_id"),
+    partitioned_by="event_date",
+    columns=columns(
+        "event_date event_at account_id region event_id change interface_id instance_id attachment_id private_ip",
+        required="event_date event_at account_id event_id change",
+    ),
+    rules={
+        "date_is_the_day_of_the_event": "event_date = CAST(event_at AS DATE)",
+        "an_attachment_has_both_ends": "change != 'attached' OR (interface_id IS NOT NULL AND instance_id IS NOT NULL)",
+    },
+)

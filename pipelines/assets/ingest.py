@@ -1,4 +1,4 @@
-"""Ingest: new objects become events, digests, findings and rejected records, each once; the ledger knows which were read.
+"""Ingest: new objects become events, digests, findings, flows and rejected records, each once; the ledger knows which were read.
 
 Order of the commits: rejected records, then the records of corrected events, then rows, then the ledger. A crash in between leaves
 objects that the ledger does not know; the next run reads them again and finds their rows there already.
@@ -27,22 +27,31 @@ from expectations.tables import (
     INGEST_FILES,
     LOG_DIGESTS,
     REJECTED_RECORDS,
+    VPC_FLOWS,
 )
 from pipelines.contest import contested_rows
 from pipelines.lake import Consumed, Lake, partition_of
 from pipelines.night import ACCOUNTS_TAG, FIRST_DAY_TAG, Night, days_in
 from pipelines.partitions import PUBLISH_DAYS
 from pipelines.publish import CHECK, Candidate, Event, column_schema, publish, recorded
-from pipelines.sources.folder import CLOUDTRAIL, DIGESTS, GUARDDUTY, SourceObject, list_objects, read_object
+from pipelines.sources.folder import CLOUDTRAIL, DIGESTS, FLOWS, GUARDDUTY, SourceObject, list_objects, read_object
 from pipelines.staging import Batches, stage, staged_batches, staged_rows, staging_folder
-from transforms import cloudtrail, digests
+from transforms import cloudtrail, digests, flows
 from transforms import findings as guardduty
 from transforms.cloudtrail import delivery_ddl, parse_objects
 from transforms.cloudtrail.copies import DELIVERED, IN_ADDENDA, IN_EVENTS, Claims, contested_claims, only_good, resolve
 from transforms.cloudtrail.counts import COUNTS
 from transforms.enrichment import Locator
 
-_TABLES = (REJECTED_RECORDS, CLOUDTRAIL_ADDENDA, CLOUDTRAIL_EVENTS, LOG_DIGESTS, GUARDDUTY_FINDINGS, INGEST_FILES)
+_TABLES = (
+    REJECTED_RECORDS,
+    CLOUDTRAIL_ADDENDA,
+    CLOUDTRAIL_EVENTS,
+    LOG_DIGESTS,
+    GUARDDUTY_FINDINGS,
+    VPC_FLOWS,
+    INGEST_FILES,
+)
 _OBJECT = pa.schema(
     [
         *[(name, pa.string()) for name in ("uri", "etag", "source", "account_id", "region", "skipped")],
@@ -146,6 +155,14 @@ def _sources(night: Night) -> list[_Source]:
             "updated_at",
             guardduty.CLAIMS,
         ),
+        _Source(
+            FLOWS,
+            night.settings.flows,
+            VPC_FLOWS,
+            lambda objects: flows.delivery_batches(objects, read_object),
+            "start_at",
+            flows.CLAIMS,
+        ),
     ]
 
 
@@ -159,7 +176,7 @@ def _resolve(night: Night, source: _Source, found: _Found, rejected: DataFrame |
     beside = {IN_ADDENDA: source.beside} if source.beside else {}
     stored = {where: table for where, table in {IN_EVENTS: source.table, **beside}.items() if lake.version(table)}
     narrow = {where: rows for where, table in stored.items() if (rows := lake.narrow(table, days))}
-    if delivered is not None and len(narrow) == len(stored):
+    if delivered is not None and claims.is_plain and len(narrow) == len(stored):
         rows = contested_rows({DELIVERED: delivered, **narrow}, claims.key, claims.columns)
         if rows is None:
             return None

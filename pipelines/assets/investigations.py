@@ -19,6 +19,7 @@ from expectations.tables import (
     CREDENTIAL_SESSIONS,
     GUARDDUTY_FINDINGS,
     INGEST_FILES,
+    INTERFACE_CHANGES,
     INVESTIGATION_INDICATORS,
     INVESTIGATIONS,
     LOG_COVERAGE,
@@ -27,6 +28,7 @@ from expectations.tables import (
     ROLE_ASSUMPTIONS,
     ROLE_SESSIONS,
     SESSION_USAGE,
+    VPC_FLOWS,
 )
 from pipelines.lake import Lake
 from pipelines.night import Night
@@ -60,6 +62,8 @@ _CONTEXT = "context"  # fact of the table: the digest of the context file that i
         ROLE_ASSUMPTIONS,
         INGEST_FILES,
         LOG_COVERAGE,
+        VPC_FLOWS,
+        INTERFACE_CHANGES,
     ],
     partitions=PUBLISH_DAYS,
     facts=lambda night: {_CONTEXT: night.context.digest},
@@ -213,7 +217,14 @@ def _earliest_news(night: Night) -> date | None:
         _touched(night, LOG_COVERAGE, "coverage_date"),
     ]
     day: date | None = reduce(DataFrame.unionByName, news).agg(F.min("day")).collect()[0][0]
-    return day
+    return min((each for each in (day, *_flow_days(night)) if each), default=None)
+
+
+def _flow_days(night: Night) -> list[date | None]:
+    """Return the days of new flows, and of new changes of interfaces: what their log says, no flow is read."""
+    return [
+        day for table in (VPC_FLOWS, INTERFACE_CHANGES) for day in night.touched_days(INVESTIGATION_INDICATORS, table)
+    ]
 
 
 def _touched(night: Night, table: Table, day: str) -> DataFrame:
@@ -240,4 +251,6 @@ def sources_of(night: Night, days: DaysNeeded) -> Sources:
         findings=lake.read(GUARDDUTY_FINDINGS),
         files=lake.read(INGEST_FILES),
         coverage=lake.read_between(LOG_COVERAGE, *days.coverage),
+        flows=lake.read_between(VPC_FLOWS, *days.flows) if lake.version(VPC_FLOWS) else None,
+        interface_changes=lake.read(INTERFACE_CHANGES) if lake.version(VPC_FLOWS) else None,
     )

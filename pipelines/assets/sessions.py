@@ -112,9 +112,9 @@ def _other_days(
     lake = night.lake
     table = lake.read(CREDENTIAL_SESSIONS)
     waiting = table.where("attribution_reason IS NOT NULL OR external_caller_id IS NOT NULL")
-    if night.fact(CREDENTIAL_SESSIONS, "windows") == _fingerprint(windows):
+    seen_clock = night.fact(CREDENTIAL_SESSIONS, "clock")  # none before the first CloudTrail object
+    if seen_clock is not None and night.fact(CREDENTIAL_SESSIONS, "windows") == _fingerprint(windows):
         # Only the clock went on: pending sessions are at most 72 hours older than it was.
-        seen_clock = night.fact(CREDENTIAL_SESSIONS, "clock")
         waiting = waiting.where(
             f"attribution_reason = 'PENDING' AND started_date >= DATE'{seen_clock}' - INTERVAL 4 DAYS"
         )

@@ -20,6 +20,7 @@ from pipelines.report.lanes import chain_picture
 from pipelines.report.stories import grouped
 from pipelines.report.texts import plain, shortened, shown
 from pipelines.report.worldmap import world_map
+from transforms.investigations.traffic import size
 
 _FOLDER = Path(__file__).parent
 _PLAIN_ID = re.compile(r"[A-Za-z0-9-]{1,80}")
@@ -33,6 +34,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "travel": {"legs": (), "impossible_count": 0, "leg_count": 0, "left_out": ()},
     "principals": {"rows": (), "total": 0},
     "explore": None,
+    "flows": None,
     "story": {"findings": ()},
     "context": {"names": {}, "notes": (), "expected": ()},
     "revisions": (),
@@ -132,6 +134,7 @@ def _environment() -> Environment:
         "number": _number,
         "call": _call,
         "service": _service,
+        "size": size,
     }
     return environment
 

@@ -1,4 +1,4 @@
-"""A folder with logs in the layout of S3: `[prefix/]AWSLogs/[<org>/]<account>/<kind>/<region>/YYYY/MM/DD/<object>`.
+"""A folder with logs in the layout of S3: `[prefix/]AWSLogs/[<org>/]<account>/<kind>/<region>/YYYY/MM/DD/[HH/]<object>`.
 
 Listing goes down to the days asked for and no further: at scale CloudTrail is a listing problem first.
 """
@@ -15,11 +15,12 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISLNK, S_ISREG
 from urllib.parse import quote, unquote_to_bytes
 
-CLOUDTRAIL, DIGESTS, GUARDDUTY = "cloudtrail", "cloudtrail-digest", "guardduty"
+CLOUDTRAIL, DIGESTS, GUARDDUTY, FLOWS = "cloudtrail", "cloudtrail-digest", "guardduty", "vpcflowlogs"
 LAYOUTS = {
     CLOUDTRAIL: "AWSLogs/<account>/CloudTrail/<region>/YYYY/MM/DD/*.json.gz",
     DIGESTS: "AWSLogs/<account>/CloudTrail-Digest/<region>/YYYY/MM/DD/*.json.gz",
     GUARDDUTY: "AWSLogs/<account>/GuardDuty/<region>/YYYY/MM/DD/*.jsonl.gz",
+    FLOWS: "AWSLogs/<account>/vpcflowlogs/<region>/YYYY/MM/DD/*.log.gz",
 }
 
 _ACCOUNT = re.compile(r"^[0-9]{12}\Z")
@@ -31,13 +32,17 @@ _KINDS = {
     "CloudTrail-Insight": "cloudtrail-insight",
     "CloudTrail-Aggregated": "cloudtrail-aggregated",
     "Config": "config",
-    "vpcflowlogs": "vpcflowlogs",
+    "vpcflowlogs": FLOWS,
 }
 _ENDINGS = {
     CLOUDTRAIL: (".json.gz", ".json"),
     DIGESTS: (".json.gz", ".json"),
     GUARDDUTY: (".jsonl.gz", ".jsonl", ".json.gz", ".json"),
+    FLOWS: (".log.gz", ".log", ".parquet"),
 }
+# Flow logs may lie in Hive's way, and in hours below their day: `aws-account-id=<account>/aws-service=vpcflowlogs/…/hour=HH`.
+_HIVE = re.compile(r"^(aws-account-id|aws-service|aws-region|year|month|day|hour)=")
+_HOUR = re.compile(r"[0-9]{2}")
 _DEEPEST_PREFIX = 8
 _DEEPEST_DAY = 4  # <region>/YYYY/MM/DD
 
@@ -73,7 +78,7 @@ def list_objects(
 ) -> list[SourceObject]:
     """Return the objects published from `first` to `last` (UTC days, both included; all if not given), oldest first.
 
-    Objects beside the wanted source that nobody reads (insights, flow logs) are in the list as skipped, so that they can be
+    Objects beside the wanted source that nobody reads (insights, configurations) are in the list as skipped, so that they can be
     counted; digests lie beside the logs and are listed alone. An object that cannot be opened (a link to nowhere) is there like any
     other: whoever reads it finds out.
 
@@ -141,7 +146,7 @@ def _nothing_like(folder: Path, wanted: str) -> str:
 
 def _kinds(folder: Path) -> Iterator[_Kind]:
     """Find `<account>/<kind>` folders: below the folder, or above it where a user names a folder inside."""
-    parts = folder.parts
+    parts = _plain(folder)
     for index in range(len(parts) - 1):
         if _ACCOUNT.match(parts[index]) and parts[index + 1] in _KINDS:
             yield _Kind(folder, _KINDS[parts[index + 1]], parts[index])
@@ -153,8 +158,9 @@ def _kinds_below(folder: Path, levels: int) -> Iterator[_Kind]:
     for entry in sorted(folder.iterdir()):
         if not entry.is_dir():
             continue
-        if _ACCOUNT.match(folder.name) and entry.name in _KINDS:
-            yield _Kind(entry, _KINDS[entry.name], folder.name)
+        *_, account, kind = _plain(entry)
+        if _ACCOUNT.match(account) and kind in _KINDS:
+            yield _Kind(entry, _KINDS[kind], account)
         elif levels > 1:
             yield from _kinds_below(entry, levels - 1)
 
@@ -163,12 +169,11 @@ def _objects(kind: _Kind, wanted: str, first: date | None, last: date | None) ->
     for day, folder in _days(kind.folder):
         if (first and day < first) or (last and day > last):
             continue
-        region = folder.parts[-4]
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                stat = _stat(entry)
-                if stat is None:
-                    continue
+        region = _region(folder)
+        for place in [folder, *_hours(kind.source, folder)]:
+            for entry, stat in _entries(place):
+                if place == folder and kind.source == FLOWS and _is_hour(entry.name) and S_ISDIR(stat.st_mode):
+                    continue  # looked into
                 yield SourceObject(
                     uri=f"file://{quote(os.fsencode(entry.path))}",  # a name need not be UTF-8
                     etag=_etag(stat),
@@ -179,6 +184,14 @@ def _objects(kind: _Kind, wanted: str, first: date | None, last: date | None) ->
                     publish_date=day,
                     skipped=_why_skipped(kind.source, wanted, entry.name, stat.st_mode),
                 )
+
+
+def _entries(folder: Path) -> Iterator[tuple[os.DirEntry[str], os.stat_result]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            stat = _stat(entry)
+            if stat is not None:
+                yield entry, stat
 
 
 def _stat(entry: os.DirEntry[str]) -> os.stat_result | None:
@@ -203,7 +216,9 @@ def _why_skipped(source: str, wanted: str, name: str, mode: int) -> str | None:
 
 def _days(folder: Path, levels: int = _DEEPEST_DAY) -> Iterator[tuple[date, Path]]:
     """Find the day folders `<region>/YYYY/MM/DD` at or below a folder, whichever of their parents it is."""
-    parts = folder.parts
+    parts = _plain(folder)
+    if _HOUR.fullmatch(parts[-1]) and _DAY.fullmatch("/".join(parts[-4:-1])):  # a user named an hour
+        parts = parts[:-1]
     if _DAY.fullmatch("/".join(parts[-3:])):
         with suppress(ValueError):  # no such day
             yield date(*map(int, parts[-3:])), folder
@@ -211,3 +226,25 @@ def _days(folder: Path, levels: int = _DEEPEST_DAY) -> Iterator[tuple[date, Path
     for entry in sorted(folder.iterdir()) if levels else ():
         if entry.is_dir():
             yield from _days(entry, levels - 1)
+
+
+def _hours(source: str, day: Path) -> list[Path]:
+    """Return the folders of a day's hours, which flow logs alone have."""
+    if source != FLOWS:
+        return []
+    return sorted(entry for entry in day.iterdir() if _is_hour(entry.name) and entry.is_dir())
+
+
+def _is_hour(name: str) -> bool:
+    return _HOUR.fullmatch(_HIVE.sub("", name)) is not None
+
+
+def _region(day: Path) -> str:
+    """Return the region of a day's folder, or of one of its hours."""
+    parts = _plain(day)
+    return parts[-5] if _DAY.fullmatch("/".join(parts[-4:-1])) else parts[-4]
+
+
+def _plain(folder: Path) -> tuple[str, ...]:
+    """Return the parts of a path as they are called without Hive's names before them."""
+    return tuple(_HIVE.sub("", part) for part in folder.parts)

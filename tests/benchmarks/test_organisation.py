@@ -14,12 +14,17 @@ import pytest
 
 from benchmarks.organisation import Parameters, Summary, generate
 from benchmarks.organisation.__main__ import parse
+from benchmarks.organisation.network import DEFAULT
 from benchmarks.organisation.places import MOBILE
 
 SMALL = Parameters(accounts=5, days=30, events_per_day=220, seed=3)
 LOG_NAME = re.compile(
     r"cloudtrail/AWSLogs/(?:(o-[a-z0-9]{10})/)?(\d{12})/CloudTrail/([a-z0-9-]+)/(\d{4})/(\d\d)/(\d\d)/"
     r"(\d{12})_CloudTrail_([a-z0-9-]+)_(\d{8})T(\d{4})Z_[A-Za-z0-9]{16}\.json\.gz"
+)
+FLOW_NAME = re.compile(
+    r"AWSLogs/(aws-account-id=)?(\d{12})/(aws-service=)?vpcflowlogs/(aws-region=)?[a-z0-9-]+/(year=)?\d{4}/(month=)?\d\d/(day=)?\d\d"
+    r"(/\d\d)?/\2_vpcflowlogs_[a-z0-9-]+_fl-[0-9a-f]{17}_\d{8}T\d{4}Z_[0-9a-f]{8}\.log\.(gz|parquet)"
 )
 
 
@@ -349,6 +354,31 @@ def test_story__stolen_credentials_are_used_from_another_country(made):
             if event["userIdentity"].get("accessKeyId") == facts["access_key_id"]
         }
     assert countries == {"US", facts["new_country"]}
+
+
+def test_story__the_instance_sends_to_whoever_uses_its_key(made):
+    """Its flow log names the interface alone; the call that launched it names both."""
+    facts = made.story["network"]
+    [launch] = [
+        each for each in made.of("RunInstances") if facts["instance_id"] in json.dumps(each["responseElements"])
+    ]
+    assert facts["interface_id"] in json.dumps(launch["responseElements"])
+    lines = [
+        dict(zip(DEFAULT, line.split(), strict=True))
+        for path in (made.out / "logs/flows").rglob("*.log.gz")
+        for line in gzip.decompress(path.read_bytes()).decode().splitlines()[1:]
+        if facts["interface_id"] in line
+    ]
+    sent = [each for each in lines if each["dstaddr"] == made.story["exfiltration"]["source_ip"]]
+    assert sum(int(each["bytes"]) for each in sent) == facts["bytes_out"]
+    assert {each["srcaddr"] for each in sent} == {facts["private_ip"]}
+
+
+def test_flows__have_the_true_layout_in_three_forms(made):
+    names = [str(path.relative_to(made.out / "logs/flows")) for path in (made.out / "logs/flows").rglob("*.*")]
+    assert all(FLOW_NAME.fullmatch(name) for name in names)
+    assert {bool(re.search("aws-account-id=", name)) for name in names} == {True, False}
+    assert {name.rsplit(".", 1)[1] for name in names} == {"gz", "parquet"}
 
 
 def test_story__an_unseen_key_is_nowhere(made):

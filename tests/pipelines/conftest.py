@@ -65,6 +65,7 @@ def settings_of(organisation: Path, lake: Path) -> Settings:
     return load_settings(
         cloudtrail=str(organisation / "logs" / "cloudtrail"),
         findings=str(organisation / "logs" / "guardduty"),
+        flows=str(organisation / "logs" / "flows"),
         lake=str(lake),
         geo_city=(organisation / "geo" / "city.mmdb",),
         geo_asn=(organisation / "geo" / "asn.mmdb",),

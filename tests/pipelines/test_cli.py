@@ -44,7 +44,7 @@ def test_exit_status_of__what_is_no_command_is_wrong_use(said, arguments, senten
 def test_run__needs_a_folder(said):
     assert said("run") == (
         WRONG_USE,
-        "rolescope: nothing to read: name a folder with --cloudtrail, --findings or both",
+        "rolescope: nothing to read: name a folder with --cloudtrail, --findings or --flows",
     )
     assert said("run", "--cloudtrail", "")[0] == WRONG_USE
 

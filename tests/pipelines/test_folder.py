@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipelines.sources.folder import CLOUDTRAIL, DIGESTS, GUARDDUTY, SourceError, list_objects, read_object
+from pipelines.sources.folder import CLOUDTRAIL, DIGESTS, FLOWS, GUARDDUTY, SourceError, list_objects, read_object
 
 ACCOUNT, OTHER = "111111111111", "222222222222"
 DAY = date(2026, 3, 2)
@@ -119,6 +119,61 @@ def test_list_objects__a_trail_need_not_write_digests(tmp_path):
     assert list_objects(str(tmp_path), DIGESTS) == []
 
 
+# -- flow logs -------------------------------------------------------------------------------------------------------
+
+HIVE = f"AWSLogs/aws-account-id={ACCOUNT}/aws-service=vpcflowlogs/aws-region=us-east-1/year=2026/month=03/day=02"
+
+
+def put_flows(root: Path, folder: str, name="a.log.gz") -> Path:
+    path = root / folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"content")
+    return path
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        f"AWSLogs/{ACCOUNT}/vpcflowlogs/us-east-1/2026/03/02",
+        f"AWSLogs/{ACCOUNT}/vpcflowlogs/us-east-1/2026/03/02/07",
+        HIVE,
+        f"{HIVE}/hour=07",
+        f"a-bucket/a-prefix/{HIVE}/hour=23",
+    ],
+)
+@pytest.mark.parametrize("name", ["a.log.gz", "a.log", "a.log.parquet"])
+def test_list_objects__flow_logs_lie_plainly_or_in_hives_way_by_day_or_by_hour(tmp_path, folder, name):
+    path = put_flows(tmp_path, folder, name)
+    [found] = list_objects(str(tmp_path), FLOWS)
+    said = found.account_id, found.region, found.publish_date, found.source, found.skipped
+    assert said == (ACCOUNT, "us-east-1", DAY, FLOWS, None)
+    assert found.uri.endswith(f"/{name}")
+    assert read_object(found.uri) == path.read_bytes()
+
+
+@pytest.mark.parametrize("levels", range(9))
+def test_list_objects__any_folder_above_flow_logs_can_be_named_and_an_hours_too(tmp_path, levels):
+    path = put_flows(tmp_path, f"{HIVE}/hour=07")
+    [found] = list_objects(str(path.parents[levels]), FLOWS)
+    assert (found.account_id, found.region, found.publish_date) == (ACCOUNT, "us-east-1", DAY)
+
+
+def test_list_objects__flow_logs_are_left_to_whoever_wants_them(tmp_path):
+    put(tmp_path)
+    put_flows(tmp_path, HIVE)
+    assert names(list_objects(str(tmp_path), CLOUDTRAIL)) == ["a.json.gz"]
+    assert names(list_objects(str(tmp_path), FLOWS)) == ["a.log.gz"]
+
+
+def test_list_objects__an_hour_of_flow_logs_below_another_kind_is_a_folder_not_an_object(tmp_path):
+    put(tmp_path)
+    (tmp_path / "AWSLogs" / ACCOUNT / "CloudTrail/us-east-1/2026/03/02/07").mkdir()
+    assert sorted(each.skipped or "" for each in list_objects(str(tmp_path), CLOUDTRAIL)) == [
+        "",
+        "a folder, not an object",
+    ]
+
+
 # -- what is not for us ----------------------------------------------------------------------------------------------
 
 
@@ -128,7 +183,6 @@ def test_list_objects__a_trail_need_not_write_digests(tmp_path):
         ("CloudTrail-Insight", "cloudtrail-insight"),
         ("CloudTrail-Aggregated", "cloudtrail-aggregated"),
         ("Config", "config"),
-        ("vpcflowlogs", "vpcflowlogs"),
     ],
 )
 def test_list_objects__other_kinds_are_skipped_and_counted(tmp_path, kind, source):

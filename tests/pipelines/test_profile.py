@@ -137,3 +137,24 @@ def test_findings_beside__a_profile_that_is_asked_for_stays_beside_its_findings(
             return [{"beside_finding_ids": ["one", "two"]}, {"beside_finding_ids": None}]
 
     assert findings_beside(Night(Made()), "abc") == ["one", "two"]
+
+
+def test_find_entity__an_address_that_made_no_call_is_known_by_its_flows():
+    class Flows:
+        version_of_flows = 1
+
+        def version(self, table):
+            return self.version_of_flows
+
+        def read_rows(self, table, columns, where, group_by=()):
+            if table.name != "vpc_flows":
+                return []
+            assert where == "source_ip = '203.0.113.9' OR destination_ip = '203.0.113.9'"
+            return [{"account_id": "1", "last_at": SEEN}]
+
+    address = find_entity(Night(Flows()), "ip", "203.0.113.9")
+    assert (address.kind, address.id, address.last_seen_at) == ("ip_address", "203.0.113.9", SEEN)
+    without = Flows()
+    without.version_of_flows = 0
+    with pytest.raises(StopError, match="there is no ip"):
+        find_entity(Night(without), "ip", "203.0.113.9")

@@ -17,6 +17,7 @@ _TYPES = {
     "string": pa.string(),
     "timestamp": pa.timestamp("us", tz="UTC"),
     "date": pa.date32(),
+    "int": pa.int32(),
     "bigint": pa.int64(),
     "double": pa.float64(),
     "boolean": pa.bool_(),

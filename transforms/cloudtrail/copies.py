@@ -59,17 +59,26 @@ class Resolved(NamedTuple):
 
 
 class Claims(NamedTuple):
-    """What claims what: a table, the columns of which one row may stand, and what to say of the others."""
+    """What claims what: a table, the columns of which one row may stand, and what to say of the others.
+
+    `body` is the SQL of what equal copies share, where the table does not keep it.
+    """
 
     table: Table
     key: tuple[str, ...]
     reason: str
+    body: str = "body_sha256"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether claims can be compared as they are: no part of a key is null, and the table keeps what copies share."""
+        return self.body in self.table.column_names and all(self.table.column(name).required for name in self.key)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What is looked at of every row that claims to be one, beside its key."""
+        """What is looked at of every row that claims to be one, beside its key; of plain claims."""
         addendum = (_ADDENDUM,) if _ADDENDUM in self.table.column_names else ()
-        return ("body_sha256", *addendum, *_SOURCE)
+        return (self.body, *addendum, *_SOURCE)
 
 
 EVENT_CLAIMS = Claims(CLOUDTRAIL_EVENTS, _EVENT_KEY, SAME_ID)
@@ -116,7 +125,7 @@ def resolve(
         rejected: see `resolve_copies`.
         settle: see there.
     """
-    table, key, reason = kind
+    table, key, reason, _ = kind
     good = only_good(deliveries, table)
     claims = _ranked(contested, key)
     settled = claims if settle is None else settle(claims)
@@ -152,7 +161,7 @@ def contested_claims(kind: Claims, deliveries: DataFrame, held: Mapping[str, Dat
     """
     key, good = kind.key, only_good(deliveries, kind.table)
     hashed = F.xxhash64(*key)
-    parts = [_narrow(frame, key, where) for where, frame in ({DELIVERED: good} | dict(held)).items()]
+    parts = [_narrow(frame, key, kind.body, where) for where, frame in ({DELIVERED: good} | dict(held)).items()]
     narrow = parts[0]
     for part in parts[1:]:
         narrow = narrow.unionByName(part)
@@ -166,9 +175,10 @@ def contested_claims(kind: Claims, deliveries: DataFrame, held: Mapping[str, Dat
     return narrow.withColumn("hash", hashed).join(F.broadcast(contested), on="hash", how="left_semi").drop("hash")
 
 
-def _narrow(frame: DataFrame, key: tuple[str, ...], where: str) -> DataFrame:
+def _narrow(frame: DataFrame, key: tuple[str, ...], body: str, where: str) -> DataFrame:
     addendum = F.col(_ADDENDUM) if _ADDENDUM in frame.columns else F.lit(None).cast("string")
-    return frame.select(*key, "body_sha256", addendum.alias(_ADDENDUM), *_SOURCE, F.lit(where).alias("held"))
+    sha256 = F.expr(body).alias("body_sha256")
+    return frame.select(*key, sha256, addendum.alias(_ADDENDUM), *_SOURCE, F.lit(where).alias("held"))
 
 
 def _ranked(claims: DataFrame, key: tuple[str, ...]) -> DataFrame:

@@ -25,6 +25,7 @@ from transforms.investigations.explore import (
     with_known,
 )
 from transforms.investigations.family import build_entities, build_family, build_tuples
+from transforms.investigations.flows import panels_of_flows
 from transforms.investigations.novelty import (
     LEVELS,
     build_history,
@@ -49,7 +50,10 @@ Settle = Callable[[DataFrame], DataFrame]
 
 
 class Sources(NamedTuple):
-    """Tables (by contract), cut by the caller to the days that `days_needed` names; the last three rows are whole."""
+    """Tables (by contract), cut by the caller to the days that `days_needed` names; the others are whole.
+
+    A lake without flow logs has none of the last two.
+    """
 
     events: DataFrame
     usage: DataFrame
@@ -63,6 +67,8 @@ class Sources(NamedTuple):
     findings: DataFrame
     files: DataFrame
     coverage: DataFrame
+    flows: DataFrame | None = None
+    interface_changes: DataFrame | None = None
 
 
 class Investigations(NamedTuple):
@@ -101,6 +107,7 @@ def build_investigations(  # noqa: PLR0913, PLR0917
         *_of_addresses(entities, window),
         *_of_behaviour(subjects, entities, window, sources, settle),
         *_of_surroundings(subjects, family, entities, deeds, sources),
+        *panels_of_flows(subjects, family, sources.flows, sources.interface_changes, settle),
     ]
     written = settle(write_documents(gather(subjects, evidence), report_folder, context))
     investigations = written.drop("indicators")

@@ -19,6 +19,7 @@ from transforms.investigations.rest import sql
 from transforms.investigations.scope import AROUND_DAYS, BASELINE_DAYS
 from transforms.investigations.story import story
 from transforms.investigations.techniques import TACTICS, TECHNIQUES
+from transforms.investigations.traffic import traffic
 from transforms.investigations.travel import LEAST_KILOMETRES, LEAST_SPEED, find_travels
 
 SCHEMA = "rolescope.investigation/2"
@@ -52,6 +53,7 @@ def build_document(case: Case) -> Row:
         "drilldown": {name: _drilldown(case, name) for name in ("source_ip", "api", "access_key")},
         "behaviour": _behaviour(case),
         "travel": _travel(case),
+        "flows": traffic(case),
         "past": _past(case),
         "interaction": _interaction(case),
         "principals": _principals(case),

@@ -31,6 +31,7 @@ class DaysNeeded(NamedTuple):
     activity: Days
     volume: Days
     coverage: Days
+    flows: Days
 
 
 def with_scope(findings: DataFrame) -> DataFrame:
@@ -88,4 +89,5 @@ def days_needed(first_scope_start: datetime, last_scope_end: datetime) -> DaysNe
         activity=Days(past, after),
         volume=Days(past, after),
         coverage=Days((first_scope_start - timedelta(days=1)).date(), (last_scope_end + timedelta(days=1)).date()),
+        flows=Days((first_scope_start - timedelta(days=BASELINE_DAYS)).date(), last_scope_end.date()),
     )
