@@ -301,7 +301,6 @@ def _run_job(
 
     progress = ProgressConsole(STAGES)
     night = Night(settings, progress)
-    night.open_early()
     with progress.running():
         outcome = run_nightly(night, first, last, accounts)
     if not outcome.succeeded:
@@ -370,8 +369,10 @@ def _investigate_entity(
         f"rolescope: {visible(entity.id)} from {window.start:%Y-%m-%d %H:%M} to {window.end:%Y-%m-%d %H:%M} UTC",
         markup=False,
     )
-    night.begin_early()
-    identifier = investigate_entity(night, entity, window)
+    night.progress = ProgressConsole(1)
+    with night.progress.running(), night.writing(f"investigate --{option}"):
+        night.begin_early()
+        identifier = investigate_entity(night, entity, window)
     _print_answers(entity.id, answers_of(night, investigation_id=identifier))
     return _say_left_out([*left_out, *night.warnings])
 

@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations`: Dagster reads the annotation of `context` itself.
 import json
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
@@ -84,6 +85,30 @@ def failed_night(context: dg.RunFailureSensorContext) -> None:
     unsent = notify(settings, [of_failed_night(run.run_id, settings.lake_uri, failures)])
     if unsent:
         context.log.warning(unsent)
+
+
+@dg.resource(description="The run's night. It holds the lake from its begin to its end: one run writes at a time.")
+def writing_night(context: dg.InitResourceContext) -> Iterator[Night]:
+    """Make the night of a run of the UI or the daemon; runs of the command line bring their own."""
+    night = Night(load_settings(), _Logged(context))
+    with night.writing(f"Dagster run {context.run_id or ''}".strip()):
+        yield night
+
+
+class _Logged:
+    """Progress in the log of a Dagster run."""
+
+    def __init__(self, context: dg.InitResourceContext) -> None:
+        self._log = context.log
+
+    def tell(self, stage: str, message: str) -> None:
+        """Say something about a stage that is under way."""
+        if self._log is not None:
+            self._log.info(f"{stage}: {message}")
+
+    def finished(self, stage: str, message: str) -> None:
+        """Say that a stage is done."""
+        self.tell(stage, message)
 
 
 class Asked(dg.Config):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -20,6 +20,7 @@ from expectations.suites import load_expectations
 from expectations.tables import INGEST_FILES, TABLES
 from pipelines.context import read_context
 from pipelines.lake import Consumed, Lake
+from pipelines.lock import lake_lock
 from pipelines.progress import Progress, Silent
 from pipelines.settings import Settings
 from pipelines.spark import COMPILED, INTERPRETED, spark_session
@@ -48,8 +49,25 @@ class Night:
     warnings: list[str] = field(default_factory=list)
     """What the run left undone without failing, in sentences."""
 
+    is_writing: bool = False
+    """Whether it holds the lake: only then may it change what it finds there."""
+
     _opening: Lock = field(default_factory=Lock, repr=False)
     _lake: Lake | None = field(default=None, repr=False)
+
+    @contextmanager
+    def writing(self, what: str) -> Iterator[None]:
+        """Hold the lake while inside, to write to it; `what` is what the next run is told.
+
+        Raises:
+            LakeHeldError: another run holds it, and did not end in time.
+        """
+        with lake_lock(self.settings.lake_uri, what, self.progress, self.settings.lock_wait_minutes):
+            self.is_writing, before = True, self.is_writing
+            try:
+                yield
+            finally:
+                self.is_writing = before
 
     @property
     def lake(self) -> Lake:
