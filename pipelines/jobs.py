@@ -91,7 +91,7 @@ def failed_night(context: dg.RunFailureSensorContext) -> None:
 def writing_night(context: dg.InitResourceContext) -> Iterator[Night]:
     """Make the night of a run of the UI or the daemon; runs of the command line bring their own."""
     night = Night(load_settings(), _Logged(context))
-    with night.writing(f"Dagster run {context.run_id or ''}".strip()):
+    with night.writing(f"Dagster run {context.run.run_id if context.run else ''}".strip()):
         yield night
 
 

@@ -26,13 +26,13 @@ from pyspark.sql import functions as F
 from expectations.contract import Table
 from pipelines.creation import creating_sql, sql_literal
 from pipelines.folder_table import FolderTable
+from pipelines.sql_table import USER_METADATA, SqlTable
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _COMMITS = 50  # of which the newest that says what it consumed is looked for
 _FEW = 5_000_000  # values, which the driver may hold for a moment: rows times columns
-_USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
 
 class LakeError(Exception):
@@ -93,6 +93,14 @@ class Lake:
     def _folder(self, table: Table) -> FolderTable:
         """The table as it lies in a folder of this machine."""
         return FolderTable(table, self.path(table))
+
+    def log(self, table: Table) -> FolderTable | SqlTable:
+        """The table as its log has it: for upkeep and migration, which must forget what they made old (`forget`)."""
+        return self._folder(table) if self.is_local else SqlTable(table, self.path(table), self.spark)
+
+    def forget(self, table: Table) -> None:
+        """Ask the table anew how far it is."""
+        self._states.pop(table.name, None)
 
     def _identifier(self, table: Table) -> str:
         return f"delta.`{self.path(table).replace('`', '``')}`"
@@ -412,21 +420,16 @@ class Lake:
     def mark(self, table: Table, consumed: Consumed) -> None:
         """Say that the table has consumed more, though no row of it changed."""
         properties = {"rolescope.consumed": consumed.as_json()}
-        if self.is_local:
-            self._folder(table).mark(properties, consumed.as_json())
-        else:
-            listed = ", ".join(f"{sql_literal(name)} = {sql_literal(value)}" for name, value in properties.items())
-            with self._metadata(consumed):
-                self.spark.sql(f"ALTER TABLE {self._identifier(table)} SET TBLPROPERTIES ({listed})").collect()
-        self._states.pop(table.name)
+        self.log(table).set_properties(properties, consumed.as_json())
+        self._states.pop(table.name, None)
 
     @contextmanager
     def _metadata(self, consumed: Consumed) -> Iterator[None]:
-        self.spark.conf.set(_USER_METADATA, consumed.as_json())
+        self.spark.conf.set(USER_METADATA, consumed.as_json())
         try:
             yield
         finally:
-            self.spark.conf.unset(_USER_METADATA)
+            self.spark.conf.unset(USER_METADATA)
 
 
 def days_condition(column: str, days: Sequence[date | None], of: str = "") -> str:

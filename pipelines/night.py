@@ -21,6 +21,7 @@ from expectations.tables import INGEST_FILES, TABLES
 from pipelines.context import read_context
 from pipelines.lake import Consumed, Lake
 from pipelines.lock import lake_lock
+from pipelines.migration import agree
 from pipelines.progress import Progress, Silent
 from pipelines.settings import Settings
 from pipelines.spark import COMPILED, INTERPRETED, spark_session
@@ -74,8 +75,11 @@ class Night:
         """The lake of the settings, with all its tables."""
         with self._opening:
             if self._lake is None:
-                self._lake = Lake(self.settings.lake_uri, self._begin_spark)
-                self._lake.open(TABLES)
+                lake = Lake(self.settings.lake_uri, self._begin_spark)
+                for sentence in agree(lake, may_change=self.is_writing):
+                    self.progress.tell("lake", sentence)
+                lake.open(TABLES)
+                self._lake = lake
             return self._lake
 
     @cached_property

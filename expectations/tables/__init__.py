@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from expectations.contract import Table
+from expectations.tables import bronze
 from expectations.tables.bronze import (
     CLOUDTRAIL_ADDENDA,
     CLOUDTRAIL_EVENTS,
@@ -49,8 +52,32 @@ TABLES: tuple[Table, ...] = (
     INVESTIGATION_INDICATORS,
 )
 
+BRONZE: tuple[Table, ...] = tuple(
+    table for table in TABLES if table.name in {each.name for each in vars(bronze).values() if isinstance(each, Table)}
+)
+"""What only the log objects tell; everything else is made from it."""
+
+LAKE_VERSION = 1
+"""Raised when the same objects give other rows than before: what is derived in a lake of a lower one is made anew."""
+
+
+def contract_of(tables: tuple[Table, ...] = TABLES) -> str:
+    """Return a fingerprint of all that a lake has to agree with: another one if a column, a type or a rule is another."""
+    told = [
+        (
+            table.name,
+            table.partitioned_by,
+            sorted((c.name, c.type) for c in table.columns),
+            sorted(table.constraints.items()),
+        )
+        for table in sorted(tables, key=lambda table: table.name)
+    ]
+    return sha256(repr(told).encode()).hexdigest()[:16]
+
+
 __all__ = [
     "API_CALL_VOLUME_HOURLY",
+    "BRONZE",
     "CHAIN_EDGES",
     "CLOUDTRAIL_ADDENDA",
     "CLOUDTRAIL_EVENTS",
@@ -60,6 +87,7 @@ __all__ = [
     "INGEST_FILES",
     "INVESTIGATIONS",
     "INVESTIGATION_INDICATORS",
+    "LAKE_VERSION",
     "LOG_COVERAGE",
     "LOG_DIGESTS",
     "PRINCIPAL_ACTIVITY_DAILY",
@@ -69,4 +97,5 @@ __all__ = [
     "ROLE_SESSIONS",
     "SESSION_USAGE",
     "TABLES",
+    "contract_of",
 ]

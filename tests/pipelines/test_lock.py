@@ -165,7 +165,7 @@ def test_run__stops_with_a_sentence_and_status_1_where_another_run_writes(
 ) -> None:
     begin()
     monkeypatch.setenv("ROLESCOPE_LOCK_WAIT_MINUTES", "0")
-    logs = put(tmp_path / "logs", "2026-03-02")
+    logs = put(tmp_path.with_name("logs"), "2026-03-02")
     status, text = said("run", "--lake", tmp_path, "--cloudtrail", logs)
     assert status == 1
     assert text.splitlines()[-1].startswith(f"rolescope: the lake {tmp_path} is being written by `run 2026-03-01")
