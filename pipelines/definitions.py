@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dagster as dg
 
-from pipelines.assets import activity, assumptions, coverage, ingest, investigations, sessions, usage
+from pipelines import jobs
+from pipelines.assets import activity, assumptions, coverage, ingest, investigations, sessions, upkeep, usage
 from pipelines.jobs import failed_night, findings_sensor, investigate, nightly, nightly_schedule, writing_night
 from pipelines.night import Night
 from pipelines.settings import load_settings
@@ -28,9 +29,9 @@ ASSETS: list[dg.AssetsDefinition] = [
 def build_definitions(night: Night | dg.ResourceDefinition) -> dg.Definitions:
     """Return everything, with the run's night (or what makes it) as the resource that assets ask for."""
     return dg.Definitions(
-        assets=ASSETS,
-        jobs=[nightly, investigate],
-        schedules=[nightly_schedule],
+        assets=[*ASSETS, upkeep.expired_days, upkeep.compacted_days, upkeep.vacuumed_files],
+        jobs=[nightly, investigate, jobs.upkeep],
+        schedules=[nightly_schedule, jobs.upkeep_schedule],
         sensors=[findings_sensor, failed_night],
         resources={"night": night},
         executor=dg.in_process_executor,

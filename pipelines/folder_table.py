@@ -47,7 +47,7 @@ class File(NamedTuple):
 
 
 class ChangesGoneError(Exception):
-    """What changed since a version cannot be told any more."""
+    """What changed since a version cannot be told any more; the message says what to do."""
 
 
 class FolderTable:
@@ -114,10 +114,6 @@ class FolderTable:
             other,
         )
 
-    def has_changes(self, since: int) -> bool:
-        """Whether a commit after a version changed rows: not their place, nor what is said of the table."""
-        return any(self.exchanged(since))
-
     def add_columns(self, columns: Iterable[Column], told: str) -> None:
         """Add columns, null in the rows that are there, in a commit that says what is told."""
         fields = [delta_field(replace(column, required=False)) for column in columns]
@@ -165,7 +161,7 @@ class FolderTable:
                     new[path] = File(path, self._day(action, path), {})
         lost = next((path for path in (*gone, *came) if not Path(self._path, path).exists()), None)
         if lost is not None:
-            raise ChangesGoneError(f"{self._path}: {lost}, which has changes since version {since}, was deleted")
+            raise ChangesGoneError(f"{self._path}: {lost}, with changes since version {since}, was deleted; {_ANEW}")
         return list(gone.values()), list(came.values())
 
     def _actions(self, version: int) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -173,7 +169,7 @@ class FolderTable:
         try:
             lines = Path(self._path, "_delta_log", f"{version:020}.json").read_bytes().splitlines()
         except FileNotFoundError as error:
-            raise ChangesGoneError(f"{self._path}: the log no longer has version {version}") from error
+            raise ChangesGoneError(f"{self._path}: the log has no version {version} any more; {_ANEW}") from error
         for line in lines:
             for kind, action in orjson.loads(line).items():
                 if kind in {"add", "remove"} and action.get("dataChange", True):
@@ -265,7 +261,8 @@ class FolderTable:
     def vacuum(self, hours: int, told: str) -> int:
         """Delete files that left the table longer ago than this many hours; return how many they were."""
         log = DeltaTable(self._path)
-        found = log.vacuum(hours, enforce_retention_duration=False, full=True)
+        listed = log.vacuum(hours, enforce_retention_duration=False, full=True)  # those deleted before among them
+        found = [path for path in listed if Path(self._path, unquote(path)).exists()]
         if found:
             log.vacuum(
                 hours, dry_run=False, enforce_retention_duration=False, full=True, commit_properties=_telling(told)
@@ -285,6 +282,7 @@ class FolderTable:
 
 
 _GONE = "_is_gone"
+_ANEW = "make the lake anew from its logs in another folder: rolescope backfill --lake OTHER --cloudtrail …"
 
 
 def _telling(told: str) -> CommitProperties:

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 from pydantic import Field
 
+from pipelines.assets.upkeep import GROUP as UPKEEP
 from pipelines.night import ACCOUNTS_TAG, Night
 from pipelines.notify import notify, of_failed_night
 from pipelines.preflight import StopError, hour_of
@@ -19,10 +20,28 @@ from pipelines.sources.folder import GUARDDUTY, SourceError, list_objects
 
 nightly = dg.define_asset_job(
     "nightly",
-    selection=dg.AssetSelection.all(),
+    selection=dg.AssetSelection.all() - dg.AssetSelection.groups(UPKEEP),
     description="Read what was published, and bring every table up to date.",
     executor_def=dg.in_process_executor,  # the default starts a process, and so a JVM, for every step
 )
+
+upkeep = dg.define_asset_job(
+    "upkeep",
+    selection=dg.AssetSelection.groups(UPKEEP),
+    description="Expire what is older than the retention, put closed days together, delete what left the tables.",
+    executor_def=dg.in_process_executor,
+)
+
+
+@dg.schedule(
+    job=upkeep,
+    cron_schedule="30 4 * * *",
+    execution_timezone="UTC",
+    description="Every night, when the job has long ended; if it has not, upkeep waits for it.",
+)
+def upkeep_schedule() -> dg.RunRequest:
+    """Keep the lake up."""
+    return dg.RunRequest()
 
 
 @dg.schedule(
@@ -70,7 +89,7 @@ def findings_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg
 
 
 @dg.run_failure_sensor(
-    monitored_jobs=[nightly],
+    monitored_jobs=[nightly, upkeep],
     minimum_interval_seconds=60,
     description="Runs of the schedule and of the sensor that failed, to the webhook; the command line tells of its own.",
 )

@@ -140,8 +140,8 @@ class Night:
         return self.lake.consumed(table).facts.get(name)
 
     def has_news(self, table: Table, upstream: Iterable[Table]) -> bool:
-        """Whether an upstream table has a version that `table` has not consumed."""
-        return any(self.lake.version(each) > self.since(table, each) for each in upstream)
+        """Whether an upstream table has rows that `table` has not consumed, or has lost some."""
+        return any(self.lake.has_changes(each, self.since(table, each)) for each in upstream)
 
     def changed(self, table: Table, upstream: Table, *columns: str) -> DataFrame:
         """Return rows that came into or went out of `upstream` since `table` consumed it, in these columns."""

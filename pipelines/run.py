@@ -115,6 +115,7 @@ SAID = frozenset(
     {
         "ExpectationFailedError",
         "JavaMissingError",
+        "ChangesGoneError",
         "LakeError",
         "LakeHeldError",
         "LocationDatabaseError",

@@ -109,6 +109,18 @@ class Settings(BaseSettings):
     )
     chunk_objects: int = Field(default=400_000, ge=1, description="Most objects that are read in one go")
     chunk_megabytes: int = Field(default=256, ge=1, description="Most megabytes of objects that are read in one go")
+    retention_months: int = Field(
+        default=12,
+        ge=1,
+        le=1200,
+        description="Whole months before the newest publish day's for which upkeep keeps events, findings and rejects",
+    )
+    vacuum_days: int = Field(
+        default=7,
+        ge=0,
+        le=3650,
+        description="Days for which upkeep keeps files that left a table, for queries that began before",
+    )
     lock_wait_minutes: float = Field(
         default=120, ge=0, description="How long a run waits for another that writes to the same lake"
     )

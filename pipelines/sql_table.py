@@ -76,9 +76,13 @@ class SqlTable:
         )
 
     def has_changes(self, since: int) -> bool:
-        """Whether a commit after a version changed rows: not their place, nor what is said of the table."""
+        """Whether a commit after a version changed rows: not their place, nor what is said of the table.
+
+        What upkeep removed has expired, and is no change; what somebody else did, whose commits tell nothing of ours, is one.
+        """
+        is_ours = f"operation IN ({_KEEPS_ROWS}) OR operation = 'DELETE' AND userMetadata IS NOT NULL"
         history = self._spark.sql(f"DESCRIBE HISTORY {self._name}")
-        return not history.where(f"version > {since} AND operation NOT IN ({_KEEPS_ROWS})").isEmpty()
+        return not history.where(f"version > {since} AND NOT ({is_ours})").isEmpty()
 
     # -- commits -------------------------------------------------------------------------------------------------------
 

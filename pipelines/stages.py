@@ -9,7 +9,7 @@ from expectations.tables import TABLES
 
 
 class Stage(NamedTuple):
-    """A stage: tables filled by it (the commit to the last one says what was consumed), and tables that it consumes."""
+    """A stage: tables filled by it, each of whose commits says what was consumed, and tables that it consumes."""
 
     tables: tuple[Table, ...]
     upstream: tuple[Table, ...]
