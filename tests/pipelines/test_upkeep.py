@@ -75,7 +75,8 @@ def ingest(lake: Lake, days: list[date], published: date) -> None:
     put(lake, CLOUDTRAIL_EVENTS, *[event(day, number + index) for index, day in enumerate(days)])
     put(lake, INGEST_FILES, {
         "uri": f"file:///{number}", "etag": "1", "source": "cloudtrail", "status": "ingested", "rejected_count": 0,
-        "record_count": len(days), "batch_id": "b", "ingested_at": datetime.now(UTC), "publish_date": published, "account_id": "111111111111",
+        "record_count": len(days), "batch_id": "b", "ingested_at": datetime.now(UTC), "publish_date": published,
+        "account_id": "111111111111",
     })  # fmt: skip
 
 
