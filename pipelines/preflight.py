@@ -114,7 +114,9 @@ def _of_impossible_days(objects: list[SourceObject]) -> tuple[str, ...]:
         return ()
     days = sorted({f"{each.publish_date}" for each in objects})
     named = ", ".join(days[:SHOWN]) + (f" and {len(days) - SHOWN} more" if len(days) > SHOWN else "")
-    return (f"{counted(len(objects), 'object')} below days before CloudTrail began or still to come: {named}",)
+    today = datetime.now(UTC).date()
+    clock = f" (this machine's clock says {today})" if any(each.publish_date > today for each in objects) else ""
+    return (f"{counted(len(objects), 'object')} below days before CloudTrail began or still to come{clock}: {named}",)
 
 
 def possible_day(day: date) -> date:
