@@ -142,8 +142,10 @@ class FolderTable:
         day = f"partition.{self._table.partitioned_by}"
         return [File(unquote(action["path"]), action.get(day), action) for action in actions]
 
-    def exchanged(self, since: int) -> tuple[list[File], list[File]]:
+    def exchanged(self, since: int, kept_from: date = date.min) -> tuple[list[File], list[File]]:
         """Return the files whose rows the table has no more, and those whose rows it has got, since a version.
+
+        Those of days before `kept_from` have expired and are left out, whether they are still on the disk or not.
 
         A compaction says of its files that their rows were there before: they are not among them. What it replaced may be: such a
         file is on the disk until VACUUM, which upkeep lets run when nobody has to read it any more.
@@ -156,9 +158,12 @@ class FolderTable:
         for version in range(since + 1, DeltaTable(self._path).version() + 1):
             for kind, action in self._actions(version):
                 path = unquote(action["path"])
+                day = self._day(action, path)
+                if day is not None and day < kept_from:
+                    continue
                 new, old = (came, gone) if kind == "add" else (gone, came)
                 if old.pop(path, None) is None:
-                    new[path] = File(path, self._day(action, path), {})
+                    new[path] = File(path, day, {})
         lost = next((path for path in (*gone, *came) if not Path(self._path, path).exists()), None)
         if lost is not None:
             raise ChangesGoneError(f"{self._path}: {lost}, with changes since version {since}, was deleted; {_ANEW}")

@@ -255,9 +255,7 @@ class Lake:
 
     def _exchanged_files(self, table: Table, since: int) -> tuple[list[File], list[File]]:
         """Return files of a local table whose rows went, and whose rows came, after a version; not those that have expired."""
-        cut = self.expired_before(table) or date.min
-        gone, came = self._folder(table).exchanged(since)
-        return [each for each in gone if (each.day or cut) >= cut], [each for each in came if (each.day or cut) >= cut]
+        return self._folder(table).exchanged(since, self.expired_before(table) or date.min)
 
     def _only_kept(self, table: Table, rows: DataFrame) -> DataFrame:
         cut = self.expired_before(table)

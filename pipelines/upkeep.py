@@ -24,6 +24,7 @@ from expectations.tables import (
 from pipelines.folder_table import ChangesGoneError
 from pipelines.lake import EXPIRED_BEFORE, Lake
 from pipelines.night import Night
+from pipelines.preflight import counted
 from pipelines.report.files import consumed_version
 from pipelines.settings import FIRST_DAY
 from pipelines.stages import stages
@@ -102,17 +103,19 @@ def expire(night: Night) -> list[str]:
         late = sum(count for day, count in days.items() if before is not None and day < before)
         if late:
             night.warnings.append(
-                f"{table.name}: {late:,} rows of days before {before} came when these had expired: no table counts them"
+                f"{table.name}: {counted(late, 'row')} of days before {before} came when these had expired: no table counts them"
             )
         cut_of_table = max(cut, before or cut)
         told = lake.consumed(table).as_json()
         lake.log(table).set_properties({EXPIRED_BEFORE: cut_of_table.isoformat()}, told)
         lake.log(table).delete_before(cut, told)
         lake.forget(table)
-        done.append(f"{table.name}: {sum(days.values()):,} rows of {len(days):,} days before {cut} have expired")
+        done.append(
+            f"{table.name}: {counted(sum(days.values()), 'row')} of {counted(len(days), 'day')} before {cut} have expired"
+        )
     rejected = _expire_rejects(lake, cut)
     return done + (
-        [f"{REJECTED_RECORDS.name}: {rejected:,} rows of objects published before {cut} have expired"]
+        [f"{REJECTED_RECORDS.name}: {counted(rejected, 'row')} of objects published before {cut} have expired"]
         if rejected
         else []
     )
@@ -161,10 +164,12 @@ def _compact_days(lake: Lake, table: Table, open_from: date) -> str | None:
     told = lake.consumed(table).as_json()
     for begin in range(0, len(closed), _LOT):
         lake.log(table).compact(closed[begin : begin + _LOT], table.z_order, told)
+    lake.forget(table)
+    is_done = lake.version(table) > version  # of single files, which are in no order, nothing is made
     rest = sorted(day.isoformat() for day in touched.difference(closed))
     lake.log(table).set_properties({_COMPACTED: json.dumps({"version": version, "waiting": rest})}, told)
     lake.forget(table)
-    return f"{table.name}: {len(closed):,} days are put together, {closed[0]} to {closed[-1]}"
+    return f"{table.name}: {counted(len(closed), 'day')} put together, {closed[0]} to {closed[-1]}" if is_done else None
 
 
 def _touched(lake: Lake, table: Table, since: int) -> list[date | None]:
@@ -214,7 +219,7 @@ def vacuum(night: Night) -> list[str]:
         if count:
             lake.forget(table)
             done.append(
-                f"{table.name}: {count:,} files that no version of the last {night.settings.vacuum_days} days needs are deleted"
+                f"{table.name}: {counted(count, 'file')} deleted, unused for {counted(night.settings.vacuum_days, 'day')}"
             )
     if unread:
         night.warnings.append(_not_yet(f"files of {', '.join(sorted(unread))} are kept", waiting))

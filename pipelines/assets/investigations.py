@@ -28,6 +28,7 @@ from expectations.tables import (
     ROLE_SESSIONS,
     SESSION_USAGE,
 )
+from pipelines.folder_table import ChangesGoneError
 from pipelines.lake import Lake
 from pipelines.night import Night
 from pipelines.notify import is_told_of, notify, of_report
@@ -145,8 +146,12 @@ def write_changed(night: Night) -> Written:
     folder, lake = night.settings.report_folder, night.lake
     version, table_id = lake.version(INVESTIGATIONS), lake.table_id(INVESTIGATIONS)
     since = consumed_version(folder, table_id)
-    changed = _changed_since(lake, since) if since < version else ()
-    if -1 < since < version:
+    try:
+        is_changed = lake.has_changes(INVESTIGATIONS, since)
+    except ChangesGoneError:  # the folder was not used for long: all of its pages are written
+        is_changed, since = True, -1
+    changed = _changed_since(lake, since) if is_changed else ()
+    if is_changed and since > -1:
         remove_reports(_gone_since(lake, since), folder)
     severe: list[dict[str, Any]] = []
     pages = write_reports(_noting(night, (row.asDict() for row in changed), severe), folder)

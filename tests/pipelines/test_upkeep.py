@@ -109,7 +109,7 @@ def keep_up(night: Night) -> list[str]:
 
 def test_compact__puts_the_files_of_closed_days_together_and_leaves_open_ones(night: Night) -> None:
     before = days_of(night.lake)
-    assert upkeep.compact(night) == [f"cloudtrail_events: 1 days are put together, {CLOSED} to {CLOSED}"]
+    assert upkeep.compact(night) == [f"cloudtrail_events: 1 day put together, {CLOSED} to {CLOSED}"]
     assert (files(night.lake, CLOUDTRAIL_EVENTS, CLOSED), files(night.lake, CLOUDTRAIL_EVENTS, OPEN)) == (1, 2)
     assert days_of(night.lake) == before
 
@@ -132,7 +132,7 @@ def test_compact__a_day_that_was_open_follows_when_it_is_closed_and_a_late_file_
     upkeep.compact(night)
     ingest(night.lake, [CLOSED], CLOCK + timedelta(days=7))
     [sentence] = upkeep.compact(Night(night.settings))
-    assert sentence == f"cloudtrail_events: 2 days are put together, {CLOSED} to {OPEN}"
+    assert sentence == f"cloudtrail_events: 2 days put together, {CLOSED} to {OPEN}"
     assert (files(night.lake, CLOUDTRAIL_EVENTS, CLOSED), files(night.lake, CLOUDTRAIL_EVENTS, OPEN)) == (1, 1)
 
 
@@ -164,7 +164,7 @@ def test_compact__what_the_table_has_consumed_is_still_known(night: Night) -> No
     put(lake, CREDENTIAL_ISSUANCES, row)
     put(lake, CREDENTIAL_ISSUANCES, row | {"action_id": "b"})
     lake.mark(CREDENTIAL_ISSUANCES, consumed)
-    assert f"credential_issuances: 1 days are put together, {CLOSED} to {CLOSED}" in upkeep.compact(night)
+    assert f"credential_issuances: 1 day put together, {CLOSED} to {CLOSED}" in upkeep.compact(night)
     assert Lake(lake.uri, lambda: None).consumed(CREDENTIAL_ISSUANCES) == consumed  # type: ignore[arg-type, return-value]
 
 
@@ -271,8 +271,8 @@ def test_expire__takes_old_days_of_what_the_logs_say_and_leaves_what_was_made_of
     catch_up(lake)
     ledger = lake.row_count(INGEST_FILES)
     assert upkeep.expire(night) == [
-        "cloudtrail_events: 2 rows of 1 days before 2025-03-01 have expired",
-        "guardduty_findings: 1 rows of 1 days before 2025-03-01 have expired",
+        "cloudtrail_events: 2 rows of 1 day before 2025-03-01 have expired",
+        "guardduty_findings: 1 row of 1 day before 2025-03-01 have expired",
     ]
     lake = Lake(lake.uri, lambda: None)  # type: ignore[arg-type, return-value]
     assert set(days_of(lake)) == {CLOSED, OPEN}
@@ -280,6 +280,9 @@ def test_expire__takes_old_days_of_what_the_logs_say_and_leaves_what_was_made_of
     assert lake.row_count(INGEST_FILES) == ledger
     assert upkeep.behind(lake) == [], "that rows have expired is news to nobody"
     assert lake.touched_days(CLOUDTRAIL_EVENTS, 0) == [CLOSED, OPEN]
+    upkeep.vacuum(Night(night.settings))
+    lake = Lake(lake.uri, lambda: None)  # type: ignore[arg-type, return-value]
+    assert upkeep.behind(lake) == [], "nor that their files are deleted"
     before = versions(lake)
     assert upkeep.expire(Night(night.settings)) == []
     assert versions(lake) == before
@@ -329,7 +332,7 @@ def test_expire__rows_that_come_for_a_day_that_has_expired_are_said_and_not_coun
     catch_up(night.lake)
     upkeep.expire(night)
     assert night.warnings == [
-        "cloudtrail_events: 1 rows of days before 2025-03-01 came when these had expired: no table counts them"
+        "cloudtrail_events: 1 row of days before 2025-03-01 came when these had expired: no table counts them"
     ]
 
 
@@ -383,9 +386,7 @@ def test_vacuum__keeps_files_that_a_stage_has_yet_to_read(night: Night) -> None:
     assert lake.touched_days(CLOUDTRAIL_EVENTS, since) == [CLOSED]
     assert upkeep.has_news(night), "it is looked at again"
     catch_up(lake)
-    assert "cloudtrail_events: 3 files that no version of the last 0 days needs are deleted" in upkeep.vacuum(
-        Night(night.settings)
-    )
+    assert "cloudtrail_events: 3 files deleted, unused for 0 days" in upkeep.vacuum(Night(night.settings))
     assert on_disk(lake, CLOUDTRAIL_EVENTS) == before - 3
 
 
@@ -430,7 +431,7 @@ def test_upkeep__on_the_command_line_says_what_it_did_and_then_that_there_is_not
 ) -> None:
     status, text = said("upkeep", "--lake", night.settings.lake)
     assert status == 0
-    assert f"cloudtrail_events: 1 days are put together, {CLOSED} to {CLOSED}" in text
+    assert f"cloudtrail_events: 1 day put together, {CLOSED} to {CLOSED}" in text
     assert said("upkeep", "--lake", night.settings.lake) == (
         0, f"nothing to do: nothing came into {night.settings.lake} since"
     )  # fmt: skip
