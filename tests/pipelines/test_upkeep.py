@@ -7,8 +7,10 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
+import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -29,7 +31,9 @@ from expectations.tables import (
     TABLES,
 )
 from pipelines import upkeep
+from pipelines.assets import investigations
 from pipelines.creation import delta_field
+from pipelines.definitions import build_definitions
 from pipelines.folder_table import ChangesGoneError, FolderTable
 from pipelines.lake import Consumed, Lake
 from pipelines.night import Night
@@ -442,11 +446,51 @@ def test_upkeep__on_the_command_line_says_what_it_did_and_then_that_there_is_not
     assert said("upkeep", "--lake", f"{night.settings.lake}/none")[0] == 1
 
 
+@pytest.mark.filterwarnings("default")
+def test_upkeep__as_a_job_of_dagsters_does_the_same_and_the_night_leaves_it_out(night: Night) -> None:
+    found = build_definitions(night)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = found.resolve_job_def("upkeep").execute_in_process(instance=instance)
+    done = {
+        event.asset_key.path[-1]: event.materialization.metadata["done"].value
+        for event in result.get_asset_materialization_events()
+        if event.asset_key is not None
+    }
+    assert done == {
+        "expired_days": "nothing to do",
+        "compacted_days": f"- cloudtrail_events: 1 day put together, {CLOSED} to {CLOSED}",
+        "vacuumed_files": "- cloudtrail_events: 2 files deleted, unused for 0 days",
+    }
+    assert done.keys().isdisjoint(
+        key.path[-1] for key in found.resolve_job_def("nightly").asset_layer.selected_asset_keys
+    )
+
+
 def test_stages__are_those_of_the_assets() -> None:
     found = {table.name: {each.name for each in stage.upstream} for stage in stages() for table in stage.tables}
     assert found[CREDENTIAL_ISSUANCES.name] == {CLOUDTRAIL_EVENTS.name}
     assert found["investigations"] == found["investigation_indicators"] >= {INGEST_FILES.name, GUARDDUTY_FINDINGS.name}
     assert found.keys().isdisjoint({CLOUDTRAIL_EVENTS.name, REJECTED_RECORDS.name, "reports"})
+
+
+def test_still_told__what_was_investigated_before_its_logs_expired_stays(spark: SparkSession) -> None:
+    """Made anew from what is left it would say that nothing happened; only a version that nobody looked at is investigated."""
+    made = spark.sql(
+        "SELECT 'old' AS finding_id, TIMESTAMP'2026-01-02 00:00:00' AS finding_updated_at UNION SELECT NULL, NULL"
+    )
+    due = spark.sql("""
+        SELECT * FROM VALUES ('old', TIMESTAMP'2026-01-02 00:00:00', TIMESTAMP'2026-01-01 00:00:00'),
+        ('old', TIMESTAMP'2026-03-09 00:00:00', TIMESTAMP'2026-01-01 00:00:00'),
+        ('new', TIMESTAMP'2026-01-02 00:00:00', TIMESTAMP'2026-02-01 00:00:00') AS t(finding_id, updated_at, scope_start_at)
+    """)
+
+    def told(cut: date | None) -> list[tuple[str, int]]:
+        lake = SimpleNamespace(expired_before=lambda _table: cut, read=lambda _table: made)
+        rows = investigations._still_told(cast("Night", SimpleNamespace(lake=lake)), due).collect()
+        return sorted((row.finding_id, row.updated_at.month) for row in rows)
+
+    assert told(None) == [("new", 1), ("old", 1), ("old", 3)]
+    assert told(date(2026, 2, 1)) == [("new", 1), ("old", 3)]
 
 
 def test_sql_table__elsewhere_it_is_the_same_with_spark(
