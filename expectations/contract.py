@@ -37,7 +37,8 @@ class Table:
 
     `key` identifies a row (a null is a value here: console usage has no access key). `rules` are SQL conditions that hold
     for each row; they are Delta CHECK constraints, and expectations of the suite. `bookkeeping` names the columns that
-    may differ between two runs over the same records; everything else may not (DESIGN §1).
+    may differ between two runs over the same records; everything else may not (DESIGN §1). `z_order` names what rows are
+    asked for by: upkeep puts what is alike in it near each other, once a day is closed.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Table:
     partitioned_by: str | None = None
     rules: Mapping[str, str] = field(default_factory=dict)
     bookkeeping: tuple[str, ...] = ()
+    z_order: tuple[str, ...] = ()
 
     @property
     def column_names(self) -> list[str]:

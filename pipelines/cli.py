@@ -1,4 +1,4 @@
-"""The command line: `rolescope run`, `investigate`, `event` and `status`.
+"""The command line: `rolescope run`, `backfill`, `investigate`, `event`, `upkeep` and `status`.
 
 Exit status: 0 done, 1 nothing could be done, 2 wrong use, 3 done in part.
 """
@@ -6,6 +6,7 @@ Exit status: 0 done, 1 nothing could be done, 2 wrong use, 3 done in part.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -114,7 +115,15 @@ ContextFile = Annotated[
         show_default=False,
     ),
 ]
-Day = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", show_default=False)]
+FirstDay = Annotated[
+    str | None,
+    typer.Option(
+        "--from", metavar="YYYY-MM-DD", help="First publish day. \\[default: all there is]", show_default=False
+    ),
+]
+LastDay = Annotated[
+    str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="Last publish day, included.", show_default=False)
+]
 
 
 @contextmanager
@@ -140,15 +149,8 @@ def run(  # noqa: PLR0913, PLR0917  (a command has its options)
     geo_city: GeoCity = None,
     geo_asn: GeoAsn = None,
     context: ContextFile = None,
-    first: Annotated[
-        str | None,
-        typer.Option(
-            "--from", metavar="YYYY-MM-DD", help="First publish day. \\[default: all there is]", show_default=False
-        ),
-    ] = None,
-    last: Annotated[
-        str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="Last publish day, included.", show_default=False)
-    ] = None,
+    first: FirstDay = None,
+    last: LastDay = None,
 ) -> None:
     """Read what is new, bring every table up to date, and write the reports of findings."""
     settings = load_settings(
@@ -163,6 +165,26 @@ def run(  # noqa: PLR0913, PLR0917  (a command has its options)
     )
     asked = _day("--from", first), _day("--to", last)
     raise typer.Exit(_run(settings, *asked))
+
+
+@app.command()
+@stoppable()
+def backfill(  # noqa: PLR0913, PLR0917
+    cloudtrail: CloudTrail = None,
+    findings: Findings = None,
+    lake: LakeOption = None,
+    reports: Reports = None,
+    geo_city: GeoCity = None,
+    geo_asn: GeoAsn = None,
+    context: ContextFile = None,
+    first: FirstDay = None,
+    last: LastDay = None,
+) -> None:
+    """Do what `run` does, month by month: for a year of logs. If it is stopped, the next call goes on with the month it was at."""
+    settings = load_settings(
+        cloudtrail=cloudtrail, findings=findings, lake=lake, reports=reports, geo_city=geo_city, geo_asn=geo_asn, context=context
+    )  # fmt: skip
+    raise typer.Exit(_backfill(settings, _day("--from", first), _day("--to", last)))
 
 
 def _entity(option: str, metavar: str, words: str) -> typer.models.OptionInfo:
@@ -251,6 +273,17 @@ def event(
 
 @app.command()
 @stoppable()
+def upkeep(lake: LakeOption = None) -> None:
+    """Expire what is older than the retention, put closed days together, delete what left the tables long ago."""
+    settings = load_settings(lake=lake)
+    need_lake(settings)
+    if "://" in settings.lake:
+        need_java(settings)
+    raise typer.Exit(_keep_up(settings))
+
+
+@app.command()
+@stoppable()
 def status(lake: LakeOption = None) -> None:
     """Say what is ingested up to when, per account; what was rejected; how the last runs ended."""
     settings = load_settings(lake=lake)
@@ -288,6 +321,25 @@ def _stopped(sentence: object, status: int) -> int:
     return status
 
 
+def _keep_up(settings: Settings) -> int:
+    from pipelines import upkeep as steps  # noqa: PLC0415
+    from pipelines.night import Night  # noqa: PLC0415
+
+    progress = ProgressConsole(3)
+    night = Night(settings, progress)
+    with progress.running(), night.writing("upkeep"):
+        if not steps.has_news(night):
+            out.print(f"nothing to do: nothing came into {settings.lake} since", markup=False)
+            return DONE
+        for name, step in (("expiry", steps.expire), ("compaction", steps.compact), ("vacuum", steps.vacuum)):
+            progress.tell(name, "looking")
+            for sentence in (done := step(night)):
+                out.print(visible(sentence), markup=False)
+            progress.finished(name, f"{counted(len(done), 'table')}")
+    out.print("done", markup=False)
+    return _say_left_out(night.warnings)
+
+
 def _run(settings: Settings, asked_first: date | None, asked_last: date | None) -> int:
     """Run the job over the days that are asked for, or that there are, and say what came of it."""
     (first, last), impossible = days_to_run(settings, asked_first, asked_last)
@@ -296,6 +348,33 @@ def _run(settings: Settings, asked_first: date | None, asked_last: date | None) 
     night, left_out = _run_job(settings, first, last)
     out.print(f"done: tables in {settings.lake}, reports in {night.settings.report_folder}", markup=False)
     return _say_left_out([*impossible, *left_out])
+
+
+def _backfill(settings: Settings, asked_first: date | None, asked_last: date | None) -> int:
+    """Run the job over the months that are not done, one after the other, and say after each how far it is."""
+    from pipelines.backfill import Estimate, first_day_left, months_to_do  # noqa: PLC0415
+    from pipelines.night import Night  # noqa: PLC0415
+
+    (first, last), left_out = days_to_run(settings, asked_first, asked_last)
+    need_writable(settings)
+    reading = Night(settings)
+    if (kept := first_day_left(reading.lake, first)) > first:
+        left_out.append(f"what was published from {first} to the day before {kept}: these days have expired")
+    out.print(
+        f"rolescope: {kept} to {last} into {settings.lake}, month by month; looking for what is new", markup=False
+    )
+    months, count = months_to_do(settings, reading.lake, kept, last)
+    estimate, began = Estimate(months, count), time.monotonic()
+    out.print(f"backfill: {estimate.told(0, 0)}", markup=False)
+    for done, month in enumerate(months, 1):
+        try:
+            _, of_month = _run_job(settings, month.first, month.last)
+        except StopError as stop:
+            raise StopError(stop.status, f"backfill, {month}: {stop}") from stop
+        left_out += [line for line in of_month if line not in left_out]
+        out.print(f"backfill: {month}: {estimate.told(done, time.monotonic() - began)}", markup=False)
+    out.print(f"done: tables in {settings.lake}, reports in {settings.report_folder}", markup=False)
+    return _say_left_out(left_out)
 
 
 def _run_job(
@@ -311,7 +390,6 @@ def _run_job(
 
     progress = ProgressConsole(STAGES)
     night = Night(settings, progress)
-    night.open_early()
     with progress.running():
         outcome = run_nightly(night, first, last, accounts)
     if not outcome.succeeded:
@@ -381,8 +459,10 @@ def _investigate_entity(
         f"rolescope: {visible(entity.id)} from {window.start:%Y-%m-%d %H:%M} to {window.end:%Y-%m-%d %H:%M} UTC",
         markup=False,
     )
-    night.begin_early()
-    identifier = investigate_entity(night, entity, window)
+    night.progress = ProgressConsole(1)
+    with night.progress.running(), night.writing(f"investigate --{option}"):
+        night.begin_early()
+        identifier = investigate_entity(night, entity, window)
     _print_answers(entity.id, answers_of(night, investigation_id=identifier))
     return _say_left_out([*left_out, *night.warnings])
 

@@ -6,23 +6,30 @@ which runs in this process. The class of that name in delta-spark is used nowher
 
 from __future__ import annotations
 
+from functools import cache
+
 from deltalake import DeltaTable, Field, Schema
 from deltalake.schema import ArrayType, PrimitiveType, StructType
 
 from expectations.contract import Column, Table
+from expectations.tables import LAKE_VERSION, contract_of
 
 _DELTA_NAMES = {"bigint": "long", "int": "integer"}  # where Delta's name of a type is not Spark's
+
+
+STAMP = "rolescope.lake"
+"""Property that says which version made a table, and by which contracts: of the ledger's it is asked (see migration)."""
 
 
 def create_in_folder(table: Table, path: str) -> None:
     """Make the table in a folder, unless it is there."""
     DeltaTable.create(
         path,
-        Schema([_field(column) for column in table.columns]),
+        Schema([delta_field(column) for column in table.columns]),
         mode="ignore",
         partition_by=[table.partitioned_by] if table.partitioned_by else None,
         description=table.comment,
-        configuration=_properties(table),  # from which it finds the protocol that they need
+        configuration=properties_of(table),  # from which it finds the protocol that they need
         raise_if_key_not_exists=False,  # it does not count the constraints among the properties it knows
     )
 
@@ -31,7 +38,7 @@ def creating_sql(table: Table, identifier: str) -> str:
     """Return the statement that makes the table, unless it is there."""
     columns = ", ".join(column.ddl for column in table.columns)
     partitioning = f"PARTITIONED BY (`{table.partitioned_by}`)" if table.partitioned_by else ""
-    properties = _properties(table) | {"delta.minReaderVersion": "1", "delta.minWriterVersion": "4"}
+    properties = properties_of(table) | {"delta.minReaderVersion": "1", "delta.minWriterVersion": "4"}
     listed = ", ".join(f"{sql_literal(key)} = {sql_literal(value)}" for key, value in properties.items())
     return (
         f"CREATE TABLE IF NOT EXISTS {identifier} ({columns}) USING delta {partitioning} "
@@ -44,16 +51,28 @@ def sql_literal(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def _properties(table: Table) -> dict[str, str]:
+def properties_of(table: Table) -> dict[str, str]:
+    """Return what is set on the table."""
     properties = {
+        STAMP: stamp(),
         "delta.enableChangeDataFeed": "true",
-        # Only times can skip files; statistics of every other column would take half the time of a write.
-        "delta.dataSkippingStatsColumns": ",".join(c.name for c in table.columns if c.type == "timestamp"),
+        # Only times can skip files, and what a day's files are put in order by; statistics of every other column would take half the
+        # time of a write.
+        "delta.dataSkippingStatsColumns": ",".join(
+            c.name for c in table.columns if c.type == "timestamp" or c.name in table.z_order
+        ),
     }
     return properties | {f"delta.constraints.{name}": rule for name, rule in table.constraints.items()}
 
 
-def _field(column: Column) -> Field:
+@cache
+def stamp() -> str:
+    """Return the value of STAMP for what this version makes."""
+    return f"{LAKE_VERSION} {contract_of()}"
+
+
+def delta_field(column: Column) -> Field:
+    """Return the column as delta-rs wants it."""
     return Field(
         column.name, _delta_type(column.type), nullable=not column.required, metadata={"comment": column.comment}
     )

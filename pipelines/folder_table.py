@@ -9,22 +9,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, QueryBuilder, WriterProperties, write_deltalake
 
-from pipelines.creation import create_in_folder
+from pipelines.creation import create_in_folder, delta_field
 from transforms.cloudtrail.arrow import arrow_schema
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from expectations.contract import Table
+    from expectations.contract import Column, Table
 
 _SPECIAL = re.compile(r"[][{}*?\\,^]")  # in a path that is part of a pattern
 _WRITER = WriterProperties(compression="ZSTD")
@@ -49,6 +51,10 @@ class File(NamedTuple):
         if least is None or greatest is None:
             return True
         return bool(least < _midnight(end) and greatest + _ROUNDED >= _midnight(first))
+
+
+class ChangesGoneError(Exception):
+    """What changed since a version cannot be told any more; the message says what to do."""
 
 
 class FolderTable:
@@ -82,6 +88,59 @@ class FolderTable:
         """Return what a query (of DataFusion, over the table `rows`) finds."""
         return pa.table(QueryBuilder().register("rows", DeltaTable(self._path)).execute(query).read_all())
 
+    # -- what it is ----------------------------------------------------------------------------------------------------
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is such a table."""
+        return DeltaTable.is_deltatable(self._path)
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """What is set on it."""
+        return {
+            key: value for key, value in DeltaTable(self._path).metadata().configuration.items() if value is not None
+        }
+
+    @property
+    def file_count(self) -> int:
+        """How many files it has."""
+        return len(DeltaTable(self._path).file_uris())
+
+    def unlike(self) -> tuple[list[str], list[Column], list[str]]:
+        """Return columns that its contract does not know, those that it has not, and those of another type or partitioning."""
+        log = DeltaTable(self._path)
+        there = {field.name: field.type for field in log.schema().fields}
+        wanted = {column.name: delta_field(column).type for column in self._table.columns}
+        other = [name for name, kind in wanted.items() if name in there and there[name] != kind]
+        if log.metadata().partition_columns != ([self._table.partitioned_by] if self._table.partitioned_by else []):
+            other.append("its partitions")
+        return (
+            [name for name in there if name not in wanted],
+            [column for column in self._table.columns if column.name not in there],
+            other,
+        )
+
+    def add_columns(self, columns: Iterable[Column], told: str) -> None:
+        """Add columns, null in the rows that are there, in a commit that says what is told."""
+        fields = [delta_field(replace(column, required=False)) for column in columns]
+        DeltaTable(self._path).alter.add_columns(fields, commit_properties=_telling(told))
+
+    def drop_constraint(self, name: str, told: str) -> None:
+        """Take a rule away."""
+        DeltaTable(self._path).alter.drop_constraint(name, commit_properties=_telling(told))
+
+    def add_constraint(self, name: str, rule: str, told: str) -> None:
+        """Add a rule, which the rows that are there must hold.
+
+        Raises:
+            ValueError: they do not.
+        """
+        if self.query(f"SELECT 1 FROM rows WHERE NOT ({rule}) LIMIT 1").num_rows:
+            raise ValueError(f"{self._path}: {name}")
+        # Not `add_constraint`, which writes the rule anew in words of its own, and has none for an interval.
+        self.set_properties({f"delta.constraints.{name}": rule}, told)
+
     # -- files ---------------------------------------------------------------------------------------------------------
 
     def files(self, version: int | None = None) -> list[File]:
@@ -90,13 +149,53 @@ class FolderTable:
         day = f"partition.{self._table.partitioned_by}"
         return [File(unquote(action["path"]), action.get(day), action) for action in actions]
 
-    def exchanged(self, since: int) -> tuple[list[File], list[File]]:
-        """Return the files that the table has no more, and those that it has got, since a version."""
-        before, now = ({file.path: file for file in self.files(version)} for version in (since, None))
-        return (
-            [file for path, file in before.items() if path not in now],
-            [file for path, file in now.items() if path not in before],
-        )
+    def exchanged(self, since: int, kept_from: date = date.min) -> tuple[list[File], list[File]]:
+        """Return the files whose rows the table has no more, and those whose rows it has got, since a version.
+
+        Those of days before `kept_from` have expired and are left out, whether they are still on the disk or not.
+
+        A compaction says of its files that their rows were there before: they are not among them. What it replaced may be: such a
+        file is on the disk until VACUUM, which upkeep lets run when nobody has to read it any more.
+
+        Raises:
+            ChangesGoneError: the log no longer has all commits since, or VACUUM has deleted a file.
+        """
+        gone: dict[str, File] = {}
+        came: dict[str, File] = {}
+        for version in range(since + 1, DeltaTable(self._path).version() + 1):
+            for kind, action in self._actions(version):
+                path = unquote(action["path"])
+                day = self._day(action, path)
+                if day is not None and day < kept_from:
+                    continue
+                new, old = (came, gone) if kind == "add" else (gone, came)
+                if old.pop(path, None) is None:
+                    new[path] = File(path, day, {})
+        lost = next((path for path in (*gone, *came) if not Path(self._path, path).exists()), None)
+        if lost is not None:
+            raise ChangesGoneError(f"{self._path}: {lost}, with changes since version {since}, was deleted; {_ANEW}")
+        return list(gone.values()), list(came.values())
+
+    def _actions(self, version: int) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Return what a commit added and removed, where that changed the rows of the table."""
+        try:
+            lines = Path(self._path, "_delta_log", f"{version:020}.json").read_bytes().splitlines()
+        except FileNotFoundError as error:
+            raise ChangesGoneError(f"{self._path}: the log has no version {version} any more; {_ANEW}") from error
+        for line in lines:
+            for kind, action in orjson.loads(line).items():
+                if kind in {"add", "remove"} and action.get("dataChange", True):
+                    yield kind, action
+
+    def _day(self, action: dict[str, Any], path: str) -> date | None:
+        """Return the day of a file's partition: by what the log says, else by where it lies."""
+        name = self._table.partitioned_by
+        if name is None:
+            return None
+        said = (action.get("partitionValues") or {}).get(name)
+        in_path = re.search(rf"(?:^|/){re.escape(name)}=(\d{{4}}-\d\d-\d\d)/", path)
+        told = said or (in_path.group(1) if in_path else None)
+        return date.fromisoformat(told) if told else None
 
     def rows(self, spark: SparkSession, files: Iterable[File]) -> DataFrame:
         """Return the rows of some files of it."""
@@ -172,7 +271,33 @@ class FolderTable:
             values
         ).execute()
 
-    def mark(self, properties: dict[str, str], told: str) -> None:
+    def compact(self, days: Sequence[date] | None, order: Sequence[str], told: str) -> None:
+        """Put the files of each of these partitions (or of the whole table) together, near each other what is alike in `order`."""
+        partition = str(self._table.partitioned_by)
+        chosen = None if days is None else [(partition, "in", [day.isoformat() for day in days])]
+        optimizer, telling = DeltaTable(self._path).optimize, _telling(told)
+        if order:
+            optimizer.z_order(list(order), chosen, writer_properties=_WRITER, commit_properties=telling)
+        else:
+            optimizer.compact(chosen, writer_properties=_WRITER, commit_properties=telling)
+
+    def delete_before(self, day: date, told: str) -> None:
+        """Remove the partitions of days before this one."""
+        condition = f"\"{self._table.partitioned_by}\" < DATE'{day.isoformat()}'"
+        DeltaTable(self._path).delete(condition, commit_properties=_telling(told))
+
+    def vacuum(self, hours: int, told: str) -> int:
+        """Delete files that left the table longer ago than this many hours; return how many they were."""
+        log = DeltaTable(self._path)
+        listed = log.vacuum(hours, enforce_retention_duration=False, full=True)  # those deleted before among them
+        found = [path for path in listed if Path(self._path, unquote(path)).exists()]
+        if found:
+            log.vacuum(
+                hours, dry_run=False, enforce_retention_duration=False, full=True, commit_properties=_telling(told)
+            )
+        return len(found)
+
+    def set_properties(self, properties: dict[str, str], told: str) -> None:
         """Set properties, in a commit that says what is told."""
         DeltaTable(self._path).alter.set_table_properties(
             properties, raise_if_not_exists=False, commit_properties=_telling(told)
@@ -185,6 +310,7 @@ class FolderTable:
 
 
 _GONE = "_is_gone"
+_ANEW = "make the lake anew from its logs in another folder: rolescope backfill --lake OTHER --cloudtrail …"
 
 
 def _telling(told: str) -> CommitProperties:

@@ -2,11 +2,13 @@
 
 # No `from __future__ import annotations`: Dagster reads the annotation of `context` itself.
 import json
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 from pydantic import Field
 
+from pipelines.assets.upkeep import GROUP as UPKEEP
 from pipelines.night import ACCOUNTS_TAG, Night
 from pipelines.notify import notify, of_failed_night
 from pipelines.preflight import StopError, hour_of
@@ -18,10 +20,28 @@ from pipelines.sources.folder import GUARDDUTY, SourceError, list_objects
 
 nightly = dg.define_asset_job(
     "nightly",
-    selection=dg.AssetSelection.all(),
+    selection=dg.AssetSelection.all() - dg.AssetSelection.groups(UPKEEP),
     description="Read what was published, and bring every table up to date.",
     executor_def=dg.in_process_executor,  # the default starts a process, and so a JVM, for every step
 )
+
+upkeep = dg.define_asset_job(
+    "upkeep",
+    selection=dg.AssetSelection.groups(UPKEEP),
+    description="Expire what is older than the retention, put closed days together, delete what left the tables.",
+    executor_def=dg.in_process_executor,
+)
+
+
+@dg.schedule(
+    job=upkeep,
+    cron_schedule="30 4 * * *",
+    execution_timezone="UTC",
+    description="Every night, when the job has long ended; if it has not, upkeep waits for it.",
+)
+def upkeep_schedule() -> dg.RunRequest:
+    """Keep the lake up."""
+    return dg.RunRequest()
 
 
 @dg.schedule(
@@ -69,7 +89,7 @@ def findings_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg
 
 
 @dg.run_failure_sensor(
-    monitored_jobs=[nightly],
+    monitored_jobs=[nightly, upkeep],
     minimum_interval_seconds=60,
     description="Runs of the schedule and of the sensor that failed, to the webhook; the command line tells of its own.",
 )
@@ -84,6 +104,30 @@ def failed_night(context: dg.RunFailureSensorContext) -> None:
     unsent = notify(settings, [of_failed_night(run.run_id, settings.lake_uri, failures)])
     if unsent:
         context.log.warning(unsent)
+
+
+@dg.resource(description="The run's night. It holds the lake from its begin to its end: one run writes at a time.")
+def writing_night(context: dg.InitResourceContext) -> Iterator[Night]:
+    """Make the night of a run of the UI or the daemon; runs of the command line bring their own."""
+    night = Night(load_settings(), _Logged(context))
+    with night.writing(f"Dagster run {context.run.run_id if context.run else ''}".strip()):
+        yield night
+
+
+class _Logged:
+    """Progress in the log of a Dagster run."""
+
+    def __init__(self, context: dg.InitResourceContext) -> None:
+        self._log = context.log
+
+    def tell(self, stage: str, message: str) -> None:
+        """Say something about a stage that is under way."""
+        if self._log is not None:
+            self._log.info(f"{stage}: {message}")
+
+    def finished(self, stage: str, message: str) -> None:
+        """Say that a stage is done."""
+        self.tell(stage, message)
 
 
 class Asked(dg.Config):

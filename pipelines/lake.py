@@ -24,15 +24,17 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import functions as F
 
 from expectations.contract import Table
+from expectations.tables import BRONZE
 from pipelines.creation import creating_sql, sql_literal
-from pipelines.folder_table import FolderTable
+from pipelines.folder_table import File, FolderTable
+from pipelines.sql_table import USER_METADATA, SqlTable
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+EXPIRED_BEFORE = "rolescope.expired_before"
 _COMMITS = 50  # of which the newest that says what it consumed is looked for
 _FEW = 5_000_000  # values, which the driver may hold for a moment: rows times columns
-_USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
 
 class LakeError(Exception):
@@ -70,6 +72,7 @@ class Lake:
         self._beginning = Lock()
         self._spark: SparkSession | None = None
         self._states: dict[str, tuple[int, Consumed]] = {}
+        self._expired: dict[str, date | None] = {}
 
     @property
     def spark(self) -> SparkSession:
@@ -93,6 +96,15 @@ class Lake:
     def _folder(self, table: Table) -> FolderTable:
         """The table as it lies in a folder of this machine."""
         return FolderTable(table, self.path(table))
+
+    def log(self, table: Table) -> FolderTable | SqlTable:
+        """The table as its log has it: for upkeep and migration, which must forget what they made old (`forget`)."""
+        return self._folder(table) if self.is_local else SqlTable(table, self.path(table), self.spark)
+
+    def forget(self, table: Table) -> None:
+        """Ask the table anew how far it is."""
+        self._states.pop(table.name, None)
+        self._expired.pop(table.name, None)
 
     def _identifier(self, table: Table) -> str:
         return f"delta.`{self.path(table).replace('`', '``')}`"
@@ -162,14 +174,14 @@ class Lake:
         Rows that a commit took out and put back as they were (a rewritten slice, a compaction) are not changes.
         """
         if since < 0:
-            return self.read(table).select(*columns)
+            return self._only_kept(table, self.read(table)).select(*columns)
         before, after = (rows.select(*columns) for rows in self._exchanged(table, since))
         return before.exceptAll(after).unionByName(after.exceptAll(before))
 
     def touched(self, table: Table, since: int) -> DataFrame:
         """Return every row written or removed after version `since`, those put back as they were included: it costs less."""
         if since < 0:
-            return self.read(table)
+            return self._only_kept(table, self.read(table))
         before, after = self._exchanged(table, since)
         return before.unionByName(after)
 
@@ -180,11 +192,13 @@ class Lake:
         partition = partition_of(table)
         if self.is_local:
             folder = self._folder(table)
-            files = folder.files() if since < 0 else [file for files in folder.exchanged(since) for file in files]
-            days = {file.day for file in files}
+            exchanged = (folder.files(),) if since < 0 else self._exchanged_files(table, since)
+            days = {file.day for files in exchanged for file in files}
         else:
             days = {row[0] for row in self.touched(table, since).select(partition).distinct().collect()}
-        return sorted(days, key=lambda day: (day is not None, day or date.min))
+        cut = self.expired_before(table) or date.min
+        kept = (day for day in days if day is None or day >= cut)
+        return sorted(kept, key=lambda day: (day is not None, day or date.min))
 
     def _exchanged(self, table: Table, since: int) -> tuple[DataFrame, DataFrame]:
         """Return rows that left the table after a version, and rows that came: among them such as came back, or left again."""
@@ -193,10 +207,10 @@ class Lake:
             return nothing, nothing
         if self.is_local:
             folder = self._folder(table)
-            before, after = folder.exchanged(since)
+            before, after = self._exchanged_files(table, since)
             return folder.rows(self.spark, before), folder.rows(self.spark, after)
         feed = self.spark.read.format("delta").option("readChangeFeed", "true").option("startingVersion", since + 1)
-        rows = feed.load(self.path(table))
+        rows = self._only_kept(table, feed.load(self.path(table)))
         is_removed = F.col("_change_type").isin("delete", "update_preimage")
         names = table.column_names
         return rows.where(is_removed).select(*names), rows.where(~is_removed).select(*names)
@@ -230,6 +244,35 @@ class Lake:
         chosen = self.read(table).where(where)
         aggregates = [F.expr(column) for column in columns if column not in group_by]
         return (chosen.groupBy(*group_by).agg(*aggregates) if group_by else chosen.select(*columns)).toArrow()
+
+    # -- what is news, and what has expired ----------------------------------------------------------------------------
+
+    def has_changes(self, table: Table, since: int) -> bool:
+        """Whether rows came or went after a version; a compaction, or what is said of the table, is no news to anybody."""
+        if since < 0 or self.version(table) <= since:
+            return since < 0
+        if self.is_local:
+            return any(self._exchanged_files(table, since))
+        return SqlTable(table, self.path(table), self.spark).has_changes(since)
+
+    def expired_before(self, table: Table) -> date | None:
+        """Return the day before which a table of days has let go of its rows, and no stage is to look at any; null if there is none.
+
+        It is said before the rows are removed: that they go is no change to anybody (see upkeep).
+        """
+        if table.name not in self._expired:
+            may_expire = table.partitioned_by is not None and table in BRONZE
+            told = self.log(table).properties.get(EXPIRED_BEFORE) if may_expire and self.version(table) else None
+            self._expired[table.name] = date.fromisoformat(told) if told else None
+        return self._expired[table.name]
+
+    def _exchanged_files(self, table: Table, since: int) -> tuple[list[File], list[File]]:
+        """Return files of a local table whose rows went, and whose rows came, after a version; not those that have expired."""
+        return self._folder(table).exchanged(since, self.expired_before(table) or date.min)
+
+    def _only_kept(self, table: Table, rows: DataFrame) -> DataFrame:
+        cut = self.expired_before(table)
+        return rows if cut is None else rows.where(F.coalesce(F.col(partition_of(table)) >= F.lit(cut), F.lit(True)))
 
     # -- state -------------------------------------------------------------------------------------------------------
 
@@ -425,21 +468,16 @@ class Lake:
     def mark(self, table: Table, consumed: Consumed) -> None:
         """Say that the table has consumed more, though no row of it changed."""
         properties = {"rolescope.consumed": consumed.as_json()}
-        if self.is_local:
-            self._folder(table).mark(properties, consumed.as_json())
-        else:
-            listed = ", ".join(f"{sql_literal(name)} = {sql_literal(value)}" for name, value in properties.items())
-            with self._metadata(consumed):
-                self.spark.sql(f"ALTER TABLE {self._identifier(table)} SET TBLPROPERTIES ({listed})").collect()
-        self._states.pop(table.name)
+        self.log(table).set_properties(properties, consumed.as_json())
+        self._states.pop(table.name, None)
 
     @contextmanager
     def _metadata(self, consumed: Consumed) -> Iterator[None]:
-        self.spark.conf.set(_USER_METADATA, consumed.as_json())
+        self.spark.conf.set(USER_METADATA, consumed.as_json())
         try:
             yield
         finally:
-            self.spark.conf.unset(_USER_METADATA)
+            self.spark.conf.unset(USER_METADATA)
 
 
 def days_condition(column: str, days: Sequence[date | None], of: str = "") -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -20,6 +20,8 @@ from expectations.suites import load_expectations
 from expectations.tables import INGEST_FILES, TABLES
 from pipelines.context import read_context
 from pipelines.lake import Consumed, Lake
+from pipelines.lock import lake_lock
+from pipelines.migration import agree
 from pipelines.progress import Progress, Silent
 from pipelines.settings import Settings
 from pipelines.spark import COMPILED, INTERPRETED, spark_session
@@ -48,16 +50,36 @@ class Night:
     warnings: list[str] = field(default_factory=list)
     """What the run left undone without failing, in sentences."""
 
+    is_writing: bool = False
+    """Whether it holds the lake: only then may it change what it finds there."""
+
     _opening: Lock = field(default_factory=Lock, repr=False)
     _lake: Lake | None = field(default=None, repr=False)
+
+    @contextmanager
+    def writing(self, what: str) -> Iterator[None]:
+        """Hold the lake while inside, to write to it; `what` is what the next run is told.
+
+        Raises:
+            LakeHeldError: another run holds it, and did not end in time.
+        """
+        with lake_lock(self.settings.lake_uri, what, self.progress, self.settings.lock_wait_minutes):
+            self.is_writing, before = True, self.is_writing
+            try:
+                yield
+            finally:
+                self.is_writing = before
 
     @property
     def lake(self) -> Lake:
         """The lake of the settings, with all its tables."""
         with self._opening:
             if self._lake is None:
-                self._lake = Lake(self.settings.lake_uri, self._begin_spark)
-                self._lake.open(TABLES)
+                lake = Lake(self.settings.lake_uri, self._begin_spark)
+                for sentence in agree(lake, may_change=self.is_writing):
+                    self.progress.tell("lake", sentence)
+                lake.open(TABLES)
+                self._lake = lake
             return self._lake
 
     @cached_property
@@ -118,8 +140,8 @@ class Night:
         return self.lake.consumed(table).facts.get(name)
 
     def has_news(self, table: Table, upstream: Iterable[Table]) -> bool:
-        """Whether an upstream table has a version that `table` has not consumed."""
-        return any(self.lake.version(each) > self.since(table, each) for each in upstream)
+        """Whether an upstream table has rows that `table` has not consumed, or has lost some."""
+        return any(self.lake.has_changes(each, self.since(table, each)) for each in upstream)
 
     def changed(self, table: Table, upstream: Table, *columns: str) -> DataFrame:
         """Return rows that came into or went out of `upstream` since `table` consumed it, in these columns."""

@@ -114,7 +114,9 @@ def _of_impossible_days(objects: list[SourceObject]) -> tuple[str, ...]:
         return ()
     days = sorted({f"{each.publish_date}" for each in objects})
     named = ", ".join(days[:SHOWN]) + (f" and {len(days) - SHOWN} more" if len(days) > SHOWN else "")
-    return (f"{counted(len(objects), 'object')} below days before CloudTrail began or still to come: {named}",)
+    today = datetime.now(UTC).date()
+    clock = f" (this machine's clock says {today})" if any(each.publish_date > today for each in objects) else ""
+    return (f"{counted(len(objects), 'object')} below days before CloudTrail began or still to come{clock}: {named}",)
 
 
 def possible_day(day: date) -> date:
@@ -155,6 +157,8 @@ def need_writable(settings: Settings) -> None:
     for what, folder in (("lake", Path(settings.lake) if is_local else None), ("reports", settings.report_folder)):
         if folder is not None:
             _try_to_write(what, folder)
+    if is_local:
+        _no_other_folder(Path(settings.lake), settings.report_folder)
     for table in TABLES if is_local else ():
         folder = Path(settings.lake) / table.name
         if folder.exists() and not _is_delta(folder) and (folder.is_file() or any(folder.iterdir())):
@@ -162,6 +166,20 @@ def need_writable(settings: Settings) -> None:
                 NOTHING,
                 f"{folder} is in the way: it is no table of a lake; move it, or name another folder with --lake",
             )
+
+
+def _no_other_folder(lake: Path, reports: Path) -> None:
+    """Stop if the folder has other things in it, and no table: to name it was a slip."""
+    if any(_is_delta(lake / table.name) for table in TABLES):
+        return
+    ours = {*(table.name for table in TABLES), "reports", reports.name, "lost+found"}
+    others = sorted(each.name for each in lake.iterdir() if each.name not in ours and each.name[0] not in "._")
+    if others:
+        named = ", ".join(others[:SHOWN]) + (f" and {len(others) - SHOWN} more" if len(others) > SHOWN else "")
+        raise StopError(
+            NOTHING,
+            f"{lake} is not a lake: it has {named}; name an empty folder, or one that is not there yet, with --lake",
+        )
 
 
 def _try_to_write(what: str, folder: Path) -> None:

@@ -64,7 +64,15 @@ def run_nightly(night: Night, first: date, last: date, accounts: frozenset[str] 
 
     Raises:
         KeyboardInterrupt: it was stopped. Dagster makes that a step which failed.
+        LakeHeldError: another run writes to the lake, and did not end in time.
     """
+    command = f"run {first} to {last}" + (f" of {len(accounts)} accounts" if accounts is not None else "")
+    with night.writing(command):
+        return _run(night, first, last, accounts)
+
+
+def _run(night: Night, first: date, last: date, accounts: frozenset[str] | None) -> Outcome:
+    night.open_early()
     from pipelines.definitions import build_definitions  # noqa: PLC0415  (imports Dagster: seconds)
     from pipelines.night import ACCOUNTS_TAG, FIRST_DAY_TAG  # noqa: PLC0415
     from pipelines.notify import notify, of_failed_night  # noqa: PLC0415
@@ -107,7 +115,9 @@ SAID = frozenset(
     {
         "ExpectationFailedError",
         "JavaMissingError",
+        "ChangesGoneError",
         "LakeError",
+        "LakeHeldError",
         "LocationDatabaseError",
         "SettingError",
         "SourceError",

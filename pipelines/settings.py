@@ -23,6 +23,7 @@ _OTHERS = frozenset({"ROLESCOPE_SPARK_LOG"})  # of Spark's own log, see pipeline
 _EXPECTED = {
     "int_parsing": "not a whole number",
     "int_from_float": "not a whole number",
+    "float_parsing": "not a number",
     "string_too_short": "it is empty",
 }
 _EXPECTED_OF = {"spark_memory": "write it as 3g or 3000m"}
@@ -111,6 +112,21 @@ class Settings(BaseSettings):
     )
     chunk_objects: int = Field(default=400_000, ge=1, description="Most objects that are read in one go")
     chunk_megabytes: int = Field(default=256, ge=1, description="Most megabytes of objects that are read in one go")
+    retention_months: int = Field(
+        default=12,
+        ge=1,
+        le=1200,
+        description="Whole months before the newest publish day's for which upkeep keeps events, findings and rejects",
+    )
+    vacuum_days: int = Field(
+        default=7,
+        ge=0,
+        le=3650,
+        description="Days for which upkeep keeps files that left a table, for queries that began before",
+    )
+    lock_wait_minutes: float = Field(
+        default=120, ge=0, description="How long a run waits for another that writes to the same lake"
+    )
     spark_master: str = Field(
         default="local[*]",
         description="Spark to run on: `local[*]`, `spark://…`, `sc://…`, `yarn`, or `attached` (docs/cluster.md)",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from expectations.contract import Table
+from expectations.tables import bronze
 from expectations.tables.bronze import (
     CLOUDTRAIL_ADDENDA,
     CLOUDTRAIL_EVENTS,
@@ -53,8 +56,32 @@ TABLES: tuple[Table, ...] = (
     INVESTIGATION_INDICATORS,
 )
 
+BRONZE: tuple[Table, ...] = tuple(
+    table for table in TABLES if table.name in {each.name for each in vars(bronze).values() if isinstance(each, Table)}
+)
+"""What only the log objects tell; everything else is made from it."""
+
+LAKE_VERSION = 1
+"""Raised when the same objects give other rows than before: what is derived in a lake of a lower one is made anew."""
+
+
+def contract_of(tables: tuple[Table, ...] = TABLES) -> str:
+    """Return a fingerprint of all that a lake has to agree with: another one if a column, a type or a rule is another."""
+    told = [
+        (
+            table.name,
+            table.partitioned_by,
+            sorted((c.name, c.type) for c in table.columns),
+            sorted(table.constraints.items()),
+        )
+        for table in sorted(tables, key=lambda table: table.name)
+    ]
+    return sha256(repr(told).encode()).hexdigest()[:16]
+
+
 __all__ = [
     "API_CALL_VOLUME_HOURLY",
+    "BRONZE",
     "CHAIN_EDGES",
     "CLOUDTRAIL_ADDENDA",
     "CLOUDTRAIL_EVENTS",
@@ -65,6 +92,7 @@ __all__ = [
     "INTERFACE_CHANGES",
     "INVESTIGATIONS",
     "INVESTIGATION_INDICATORS",
+    "LAKE_VERSION",
     "LOG_COVERAGE",
     "LOG_DIGESTS",
     "PRINCIPAL_ACTIVITY_DAILY",
@@ -75,4 +103,5 @@ __all__ = [
     "SESSION_USAGE",
     "TABLES",
     "VPC_FLOWS",
+    "contract_of",
 ]

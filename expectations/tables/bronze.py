@@ -33,6 +33,7 @@ CLOUDTRAIL_EVENTS = Table(
         "an_address_or_a_host": "source_ip IS NULL OR source_host IS NULL",
     },
     bookkeeping=("source_uri", "source_etag", "record_index"),
+    z_order=("principal_id", "source_ip"),
 )
 
 CLOUDTRAIL_ADDENDA = Table(

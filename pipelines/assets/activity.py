@@ -38,7 +38,10 @@ def principal_activity(night: Night) -> Made:
     )
     used = usage.join(rerooted.select("credential_session_id").distinct(), on="credential_session_id", how="left_semi")
     new_days = night.touched_days(PRINCIPAL_ACTIVITY_DAILY, CLOUDTRAIL_EVENTS)
-    days = sorted({*new_days, *days_in(used.select("event_date"))}, key=str)
+    # What was counted on days whose events have expired stays: it cannot be counted again.
+    cut = lake.expired_before(CLOUDTRAIL_EVENTS)
+    used_days = [day for day in days_in(used.select("event_date")) if cut is None or day is None or day >= cut]
+    days = sorted({*new_days, *used_days}, key=str)
 
     usage_of_days = lake.read_days(SESSION_USAGE, days)
     started = days_in(usage_of_days.where("credential_session_id IS NOT NULL").select("session_created_at"))

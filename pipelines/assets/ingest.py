@@ -111,6 +111,10 @@ def ingest(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night]) ->
     first = date.fromisoformat(tagged) if tagged else window.start.date()
     first -= timedelta(days=night.settings.lookback_days)
     last = window.end.date() - timedelta(days=1)
+    cut = night.lake.expired_before(CLOUDTRAIL_EVENTS)
+    if cut is not None and first < cut:
+        night.progress.tell("ingest", f"what was published before {cut} is left alone: these days have expired")
+        first = cut
     listed = context.run.tags.get(ACCOUNTS_TAG)
     accounts = frozenset(listed.split(",")) if listed else None
     verdicts = {table.name: Verdict(table.name, 0, (), ()) for table in _TABLES}

@@ -30,6 +30,7 @@ from expectations.tables import (
     SESSION_USAGE,
     VPC_FLOWS,
 )
+from pipelines.folder_table import ChangesGoneError
 from pipelines.lake import Lake
 from pipelines.night import Night
 from pipelines.notify import is_told_of, notify, of_report
@@ -75,8 +76,10 @@ def investigations(night: Night) -> Made:
     """
     since = _earliest_news(night)
     findings = only_newest(night.lake.read(GUARDDUTY_FINDINGS))
-    due = only_due(with_scope(findings), since).localCheckpoint()
-    asked = only_due(asked_before(night), since).localCheckpoint()
+    due = _still_told(night, only_due(with_scope(findings), since)).localCheckpoint()
+    asked = only_due(asked_before(night), since)
+    cut = night.lake.expired_before(CLOUDTRAIL_EVENTS)
+    asked = (asked if cut is None else asked.where(F.col("scope_start_at") >= F.lit(cut))).localCheckpoint()
     scopes = due.select("scope_start_at", "scope_end_at").unionByName(asked.select("scope_start_at", "scope_end_at"))
     first, last = scopes.agg(F.min("scope_start_at"), F.max("scope_end_at")).collect()[0]
     if first is None:
@@ -146,8 +149,12 @@ def write_changed(night: Night) -> Written:
     folder, lake = night.settings.report_folder, night.lake
     version, table_id = lake.version(INVESTIGATIONS), lake.table_id(INVESTIGATIONS)
     since = consumed_version(folder, table_id)
-    changed = _changed_since(lake, since) if since < version else ()
-    if -1 < since < version:
+    try:
+        is_changed = lake.has_changes(INVESTIGATIONS, since)
+    except ChangesGoneError:  # the folder was not used for long: all of its pages are written
+        is_changed, since = True, -1
+    changed = _changed_since(lake, since) if is_changed else ()
+    if is_changed and since > -1:
         remove_reports(_gone_since(lake, since), folder)
     severe: list[dict[str, Any]] = []
     pages = write_reports(_noting(night, (row.asDict() for row in changed), severe), folder)
@@ -165,6 +172,18 @@ def asked_before(night: Night) -> DataFrame:
         "entity_kind", "entity_id", *[column.alias(name) for name, column in document.items()], "scope_start_at",
         "scope_end_at", F.array().cast("array<string>").alias("beside_finding_ids"), "is_asked",
     )  # fmt: skip
+
+
+def _still_told(night: Night, due: DataFrame) -> DataFrame:
+    """Leave out what was investigated when its logs were still there: of a scope that has expired nothing better will be found."""
+    cut = night.lake.expired_before(CLOUDTRAIL_EVENTS)
+    if cut is None:
+        return due
+    told = night.lake.read(INVESTIGATIONS).where("finding_id IS NOT NULL")
+    told = told.select("finding_id", F.col("finding_updated_at").alias("updated_at")).distinct()
+    has_expired = F.col("scope_start_at") < F.lit(cut)
+    untold = due.where(has_expired).join(told, on=["finding_id", "updated_at"], how="left_anti")
+    return due.where(~has_expired).unionByName(untold)
 
 
 def _concerned(night: Night, due: DataFrame) -> DataFrame:

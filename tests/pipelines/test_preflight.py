@@ -101,7 +101,8 @@ def test_run__objects_below_impossible_days_are_left_out_and_named(said, asked, 
     status, text = said("run", "--cloudtrail", "logs")
     assert (status, asked) == (IN_PART, [(date(2026, 3, 2), date(2026, 3, 2))])
     assert text.splitlines()[-1] == (
-        "left out: 3 objects below days before CloudTrail began or still to come: 0001-01-01, 2013-11-12, 9999-12-31"
+        "left out: 3 objects below days before CloudTrail began or still to come "
+        f"(this machine's clock says {datetime.now(UTC).date()}): 0001-01-01, 2013-11-12, 9999-12-31"
     )
 
 
@@ -109,8 +110,29 @@ def test_run__only_impossible_days_are_nothing(said, asked, tmp_path):
     put(tmp_path / "logs", *(f"9999-12-{day}" for day in range(10, 17)))
     status, text = said("run", "--cloudtrail", "logs")
     assert (status, asked) == (NOTHING, [])
-    assert "(7 objects below days before CloudTrail began or still to come: 9999-12-10, " in text
+    assert f"still to come (this machine's clock says {datetime.now(UTC).date()}): 9999-12-10, " in text
     assert text.endswith(" and 2 more)")
+
+
+def test_run__where_the_clock_is_behind_nothing_is_lost_and_the_sentence_says_what_it_says(
+    said, asked, tmp_path, monkeypatch
+):
+    class Behind(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime(2026, 3, 1, tzinfo=tz)
+
+    put(tmp_path / "logs", "2026-03-01", "2026-03-02")
+    with monkeypatch.context() as patch:
+        patch.setattr(preflight, "datetime", Behind)
+        status, text = said("run", "--cloudtrail", "logs")
+    assert (status, asked) == (IN_PART, [(date(2026, 3, 1), date(2026, 3, 1))])
+    assert text.splitlines()[-1] == (
+        "left out: 1 object below days before CloudTrail began or still to come (this machine's clock says 2026-03-01): 2026-03-02"
+    )
+    asked.clear()
+    assert said("run", "--cloudtrail", "logs")[0] == DONE
+    assert asked == [(date(2026, 3, 1), date(2026, 3, 2))]
 
 
 # -- lake, reports and Java --------------------------------------------------------------------------------------------
