@@ -13,7 +13,9 @@ from pathlib import Path
 
 from expectations.tables import INGEST_FILES, TABLES
 from pipelines.settings import FIRST_DAY, Settings
-from pipelines.sources.folder import CLOUDTRAIL, GUARDDUTY, LAYOUTS, SourceObject, list_objects
+from pipelines.sources.failures import Failure
+from pipelines.sources.folder import CLOUDTRAIL, GUARDDUTY, LAYOUTS, SourceError
+from pipelines.sources.listing import Source, access_of, open_sources, report_refused
 from pipelines.spark import java_home
 
 DONE, NOTHING, WRONG_USE, IN_PART, INTERRUPTED = 0, 1, 2, 3, 130
@@ -88,7 +90,7 @@ def days_to_run(settings: Settings, first: date | None, last: date | None) -> tu
     if not sources:
         raise StopError(WRONG_USE, "nothing to read: name a folder with --cloudtrail, --findings or both")
     need_java(settings)
-    published = [published_in(root, source, None, first, last) for root, source in sources]
+    published = [published_in(settings, root, source, None, first, last) for root, source in sources]
     days = [day for each in published if each.days for day in each.days]
     left_out = [line for each in published for line in each.left_out]
     if not days:
@@ -99,22 +101,41 @@ def days_to_run(settings: Settings, first: date | None, last: date | None) -> tu
     return (possible_day(first or min(days)), possible_day(last or max(days))), left_out
 
 
-def published_in(
-    root: str, source: str, accounts: frozenset[str] | None = None, first: date | None = None, last: date | None = None
+def published_in(  # noqa: PLR0913, PLR0917  (where, what and when)
+    settings: Settings,
+    roots: str,
+    wanted: str,
+    accounts: frozenset[str] | None = None,
+    first: date | None = None,
+    last: date | None = None,
 ) -> Published:
-    """Return the first and the last day on which something was published in a folder, if anything was."""
-    found = [each for each in list_objects(root, source, first, last, accounts) if each.skipped is None]
-    days = [each.publish_date for each in found if possible_day(each.publish_date) == each.publish_date]
-    impossible = [each for each in found if possible_day(each.publish_date) != each.publish_date]
-    return Published((min(days), max(days)) if days else None, _of_impossible_days(impossible))
+    """Return the first and the last day on which something was published in a source, if anything was.
+
+    Raises:
+        SourceError: none of its addresses can be listed.
+    """
+    failures: list[Failure] = []
+    refused: list[tuple[Source, SourceError]] = []
+    found: list[date] = []
+    sources = open_sources(roots, access_of(settings))
+    for source in sources:
+        try:
+            found += source.days(wanted, first, last, accounts, failures.append)
+        except SourceError as error:
+            refused.append((source, error))
+    report_refused(refused, len(sources), wanted, failures.append)
+    days = [day for day in found if possible_day(day) == day]
+    impossible = [day for day in found if possible_day(day) != day]
+    left_out = tuple(failure.sentence for failure in failures)
+    return Published((min(days), max(days)) if days else None, (*_of_impossible_days(impossible), *left_out))
 
 
-def _of_impossible_days(objects: list[SourceObject]) -> tuple[str, ...]:
-    if not objects:
+def _of_impossible_days(found: list[date]) -> tuple[str, ...]:
+    if not found:
         return ()
-    days = sorted({f"{each.publish_date}" for each in objects})
+    days = sorted({f"{day}" for day in found})
     named = ", ".join(days[:SHOWN]) + (f" and {len(days) - SHOWN} more" if len(days) > SHOWN else "")
-    return (f"{counted(len(objects), 'object')} below days before CloudTrail began or still to come: {named}",)
+    return (f"{counted(len(found), 'object')} below days before CloudTrail began or still to come: {named}",)
 
 
 def possible_day(day: date) -> date:

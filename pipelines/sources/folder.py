@@ -5,15 +5,19 @@ Listing goes down to the days asked for and no further: at scale CloudTrail is a
 
 from __future__ import annotations
 
+import errno
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from stat import S_ISDIR, S_ISLNK, S_ISREG
 from urllib.parse import quote, unquote_to_bytes
+
+from pipelines.sources.failures import Failure, Report
+from transforms.cloudtrail.objects import LeftError
 
 CLOUDTRAIL, DIGESTS, GUARDDUTY = "cloudtrail", "cloudtrail-digest", "guardduty"
 LAYOUTS = {
@@ -38,15 +42,21 @@ _ENDINGS = {
     DIGESTS: (".json.gz", ".json"),
     GUARDDUTY: (".jsonl.gz", ".jsonl", ".json.gz", ".json"),
 }
+_FOR_GOOD = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG})
 _DEEPEST_PREFIX = 8
 _DEEPEST_DAY = 4  # <region>/YYYY/MM/DD
 
 
 class SourceError(Exception):
-    """The folder is missing, unreadable, or holds something else; the message says which, and what is expected."""
+    """The source is missing, unreadable, or holds something else; the message says which, and what is expected."""
+
+    def __init__(self, sentence: str, *, is_empty: bool = False) -> None:
+        """Say what is wrong; it is empty, if it could be looked into and has nothing."""
+        super().__init__(sentence)
+        self.is_empty = is_empty
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SourceObject:
     """An object of a source: what its path says of it."""
 
@@ -68,35 +78,56 @@ class _Kind:
     account_id: str
 
 
-def list_objects(
-    root: str, wanted: str, first: date | None = None, last: date | None = None, accounts: frozenset[str] | None = None
+_Refuse = Callable[[Path, OSError], None]
+
+
+def list_objects(  # noqa: PLR0913, PLR0917  (what to look for, and whom to tell)
+    root: str,
+    wanted: str,
+    first: date | None = None,
+    last: date | None = None,
+    accounts: frozenset[str] | None = None,
+    report: Report | None = None,
 ) -> list[SourceObject]:
     """Return the objects published from `first` to `last` (UTC days, both included; all if not given), oldest first.
 
     Objects beside the wanted source that nobody reads (insights, flow logs) are in the list as skipped, so that they can be
     counted; digests lie beside the logs and are listed alone. An object that cannot be opened (a link to nowhere) is there like any
-    other: whoever reads it finds out.
+    other: whoever reads it finds out. A folder below the one that is named which cannot be listed is reported, if there is anybody
+    to report it to, and the others are listed.
 
     Raises:
         SourceError: there is no such folder, it is not readable, or nothing below it has the layout of `wanted`. A trail need not
             write digests: to have none is no error.
     """
-    folder = Path(root)
+    folder = path_of(root)
+    refused: list[Failure] = []
+
+    def refuse(part: Path, error: OSError) -> None:
+        if report is None or part == folder.resolve():
+            raise error
+        refused.append(_failure(part, wanted, (first, last), error))
+
     try:
         if not folder.is_dir():
             what = f"{root} is a file, not a folder" if folder.exists() else f"there is no folder {root}"
-            raise SourceError(f"{wanted}: {what}")
-        kinds = list(_kinds(folder.resolve()))
+            raise SourceError(f"{wanted}: {what}", is_empty=True)
+        kinds = list(_kinds(folder.resolve(), refuse))
+        if refused and not kinds:
+            raise SourceError(f"{wanted}: {refused[0].prefix} {refused[0].reason}")
         if wanted != DIGESTS and not any(kind.source == wanted for kind in kinds):
-            raise SourceError(_nothing_like(folder, wanted))
+            raise SourceError(_nothing_like(folder, wanted), is_empty=True)
         left_to_others = (
             {*_KINDS.values()} if wanted == DIGESTS else {*LAYOUTS}
         )  # each is listed by the one who wants it
         left_to_others -= {wanted}
         chosen = [k for k in kinds if k.source not in left_to_others and (accounts is None or k.account_id in accounts)]
-        found = [each for kind in chosen for each in _objects(kind, wanted, first, last)]
+        found = [each for kind in chosen for each in _objects(kind, wanted, (first, last), refuse)]
     except OSError as error:
         raise SourceError(f"{wanted}: {error.filename or root} cannot be listed ({error.strerror})") from error
+    for failure in refused:
+        if report is not None and (accounts is None or failure.account_id is None or failure.account_id in accounts):
+            report(failure)
     return sorted(found, key=lambda each: (each.publish_date, each.uri))
 
 
@@ -104,9 +135,18 @@ def read_object(uri: str) -> bytes:
     """Return the bytes of an object, as they are stored.
 
     Raises:
-        OSError: it is gone, or not readable.
+        LeftError: it may be readable another time.
+        OSError: it is gone, or none that can be read.
     """
-    path = unquote_to_bytes(uri.removeprefix("file://"))
+    try:
+        return _bytes_of(_path_of(uri))
+    except OSError as error:
+        if error.errno in _FOR_GOOD:
+            raise
+        raise LeftError(error.strerror or str(error)) from error
+
+
+def _bytes_of(path: bytes) -> bytes:
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # four system calls; `open` and `read` make seven
     try:
         size = os.fstat(file).st_size
@@ -125,7 +165,27 @@ def etag_of(uri: str) -> str:
     Raises:
         OSError: it is gone, or not readable.
     """
-    return _etag(os.stat(unquote_to_bytes(uri.removeprefix("file://"))))
+    return _etag(os.stat(_path_of(uri)))
+
+
+def _path_of(uri: str) -> bytes:
+    return unquote_to_bytes(uri.removeprefix("file://"))
+
+
+def path_of(root: str) -> Path:
+    """Return the folder that a user, or an address, names."""
+    return Path(os.fsdecode(_path_of(root)) if root.startswith("file://") else root)
+
+
+def _failure(part: Path, source: str, span: tuple[date | None, date | None], error: OSError) -> Failure:
+    parts = part.parts
+    at = next((n for n in reversed(range(len(parts))) if _ACCOUNT.match(parts[n])), None)
+    account_id = parts[at] if at is not None else None
+    region = parts[at + 2] if at is not None and len(parts) > at + 2 else None
+    day = _day_of(part)
+    first, last = (day, day) if day else span
+    prefix = f"file://{quote(os.fsencode(part))}/"
+    return Failure(source, prefix, account_id, region, first, last, f"cannot be listed ({error.strerror})")
 
 
 def _etag(stat: os.stat_result) -> str:
@@ -139,46 +199,63 @@ def _nothing_like(folder: Path, wanted: str) -> str:
     return f"{wanted}: no {LAYOUTS[wanted]} below {folder}; {has}"
 
 
-def _kinds(folder: Path) -> Iterator[_Kind]:
+def _kinds(folder: Path, refuse: _Refuse) -> Iterator[_Kind]:
     """Find `<account>/<kind>` folders: below the folder, or above it where a user names a folder inside."""
     parts = folder.parts
     for index in range(len(parts) - 1):
         if _ACCOUNT.match(parts[index]) and parts[index + 1] in _KINDS:
             yield _Kind(folder, _KINDS[parts[index + 1]], parts[index])
             return
-    yield from _kinds_below(folder, _DEEPEST_PREFIX)
+    yield from _kinds_below(folder, _DEEPEST_PREFIX, refuse)
 
 
-def _kinds_below(folder: Path, levels: int) -> Iterator[_Kind]:
-    for entry in sorted(folder.iterdir()):
-        if not entry.is_dir():
-            continue
+def _folders_in(folder: Path, refuse: _Refuse) -> list[Path]:
+    try:
+        return [entry for entry in sorted(folder.iterdir()) if entry.is_dir()]
+    except OSError as error:
+        refuse(folder, error)
+        return []
+
+
+def _kinds_below(folder: Path, levels: int, refuse: _Refuse) -> Iterator[_Kind]:
+    for entry in _folders_in(folder, refuse):
         if _ACCOUNT.match(folder.name) and entry.name in _KINDS:
             yield _Kind(entry, _KINDS[entry.name], folder.name)
         elif levels > 1:
-            yield from _kinds_below(entry, levels - 1)
+            yield from _kinds_below(entry, levels - 1, refuse)
 
 
-def _objects(kind: _Kind, wanted: str, first: date | None, last: date | None) -> Iterator[SourceObject]:
-    for day, folder in _days(kind.folder):
+def _objects(
+    kind: _Kind, wanted: str, span: tuple[date | None, date | None], refuse: _Refuse
+) -> Iterator[SourceObject]:
+    first, last = span
+    for day, folder in _days(kind.folder, refuse):
         if (first and day < first) or (last and day > last):
             continue
         region = folder.parts[-4]
+        for entry in _entries(folder, refuse):
+            stat = _stat(entry)
+            if stat is None:
+                continue
+            yield SourceObject(
+                uri=f"file://{quote(os.fsencode(entry.path))}",  # a name need not be UTF-8
+                etag=_etag(stat),
+                size=stat.st_size,
+                source=kind.source,
+                account_id=kind.account_id,
+                region=region,
+                publish_date=day,
+                skipped=_why_skipped(kind.source, wanted, entry.name, stat.st_mode),
+            )
+
+
+def _entries(folder: Path, refuse: _Refuse) -> list[os.DirEntry[str]]:
+    try:
         with os.scandir(folder) as entries:
-            for entry in entries:
-                stat = _stat(entry)
-                if stat is None:
-                    continue
-                yield SourceObject(
-                    uri=f"file://{quote(os.fsencode(entry.path))}",  # a name need not be UTF-8
-                    etag=_etag(stat),
-                    size=stat.st_size,
-                    source=kind.source,
-                    account_id=kind.account_id,
-                    region=region,
-                    publish_date=day,
-                    skipped=_why_skipped(kind.source, wanted, entry.name, stat.st_mode),
-                )
+            return list(entries)
+    except OSError as error:
+        refuse(folder, error)
+        return []
 
 
 def _stat(entry: os.DirEntry[str]) -> os.stat_result | None:
@@ -196,18 +273,28 @@ def _why_skipped(source: str, wanted: str, name: str, mode: int) -> str | None:
         return "a folder, not an object"
     if not (S_ISREG(mode) or S_ISLNK(mode)):
         return "not a file"  # reading a pipe could wait for ever
-    if not name.endswith(_ENDINGS[wanted]):
-        return f"not one of {', '.join(_ENDINGS[wanted])}"
-    return None
+    return ending_problem(wanted, name)
 
 
-def _days(folder: Path, levels: int = _DEEPEST_DAY) -> Iterator[tuple[date, Path]]:
+def ending_problem(wanted: str, name: str) -> str | None:
+    """Return why an object's name is not one of the wanted source, null if it is."""
+    return None if name.endswith(_ENDINGS[wanted]) else f"not one of {', '.join(_ENDINGS[wanted])}"
+
+
+def _days(folder: Path, refuse: _Refuse, levels: int = _DEEPEST_DAY) -> Iterator[tuple[date, Path]]:
     """Find the day folders `<region>/YYYY/MM/DD` at or below a folder, whichever of their parents it is."""
-    parts = folder.parts
-    if _DAY.fullmatch("/".join(parts[-3:])):
-        with suppress(ValueError):  # no such day
-            yield date(*map(int, parts[-3:])), folder
+    if _DAY.fullmatch("/".join(folder.parts[-3:])):
+        if day := _day_of(folder):
+            yield day, folder
         return
-    for entry in sorted(folder.iterdir()) if levels else ():
-        if entry.is_dir():
-            yield from _days(entry, levels - 1)
+    for entry in _folders_in(folder, refuse) if levels else ():
+        yield from _days(entry, refuse, levels - 1)
+
+
+def _day_of(folder: Path) -> date | None:
+    """Return the day that a folder's path ends with, null if it is none."""
+    parts = folder.parts[-3:]
+    if _DAY.fullmatch("/".join(parts)):
+        with suppress(ValueError):  # no such day
+            return date(*map(int, parts))
+    return None
