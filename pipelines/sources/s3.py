@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
@@ -31,7 +32,7 @@ _FOLDERS = {CLOUDTRAIL: "CloudTrail", DIGESTS: "CloudTrail-Digest", GUARDDUTY: "
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _ORGANISATION = re.compile(r"o-[a-z0-9]{10,32}")
 _IN_DAY = re.compile(r"([0-9]{4}/[0-9]{2}/[0-9]{2})/([^/]+)")
-_DEEPEST_PREFIX = 6
+_DEEPEST_PREFIX = 9  # levels down to an account, as in a folder
 _WIDEST_PREFIX = 1_000  # prefixes beside each other that are looked into: more are no place where trails lie
 _SLICE = 7  # days that are listed together, so that the oldest come first
 
@@ -157,10 +158,10 @@ class Bucket:
         ):
             account_id = kind.split("/")[-3]
             found += [_Region(each, each, wanted, account_id, each.split("/")[-2]) for each in regions]
-        for failure in failures:
-            report(failure)
         if not found and failures:
             raise SourceError(f"{wanted}: {failures[0].prefix} cannot be listed: {failures[0].reason}")
+        for failure in failures:
+            report(failure)
         if not found and wanted != DIGESTS and accounts is None:
             raise SourceError(self._nothing_like(wanted), is_empty=True)
         return found
@@ -362,6 +363,7 @@ def _towards_accounts(prefix: str, children: list[str]) -> list[str]:
     return children
 
 
+@lru_cache(maxsize=1_000)  # of a million keys few have another day than the one before
 def _day_of(text: str) -> date | None:
     try:
         return date(*map(int, text.split("/")))

@@ -10,7 +10,8 @@ import gc
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NoReturn, TypeVar
+from contextlib import closing
+from typing import NoReturn, TypeVar
 from urllib.parse import unquote
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -105,18 +106,14 @@ def _read(uri: str, etag: str | None, access: Access, most: int) -> bytes | None
     for attempt in range(1, _BODY_ATTEMPTS + 1):
         try:
             answer = client("s3", access).get_object(Bucket=bucket, Key=key, **condition, **access.payer)
-            with answer["Body"] as body:
-                return _bytes(body, answer["ContentLength"], most)
+            with closing(answer["Body"]) as body:  # as a context it would give urllib3's, whose errors are its own
+                return bytes(body.read()) if answer["ContentLength"] <= most else None
         except ClientError as error:
             _leave(error)
         except (BotoCoreError, OSError) as error:  # the answer broke off
             if attempt == _BODY_ATTEMPTS:
                 _leave(error)
     return None
-
-
-def _bytes(body: Any, length: int, most: int) -> bytes | None:
-    return bytes(body.read()) if length <= most else None
 
 
 def _leave(error: Exception) -> NoReturn:

@@ -236,10 +236,7 @@ def test_run__every_record_is_an_event_or_rejected_with_a_reason_or_a_copy(
 
 def test_run__every_finding_is_investigated(real: tuple[Lake, Outcome]) -> None:
     ids = {row.finding_id for row in real[0].read(GUARDDUTY_FINDINGS).select("finding_id").collect()}
-    assert {
-        row.finding_id
-        for row in real[0].read(INVESTIGATIONS).where("finding_id IS NOT NULL").select("finding_id").collect()
-    } == ids
+    assert {row.finding_id for row in real[0].read(INVESTIGATIONS).where("finding_id IS NOT NULL").select("finding_id").collect()} == ids
     assert len(ids) > 30
 
 
