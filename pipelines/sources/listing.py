@@ -130,7 +130,7 @@ def report_refused(refused: list[tuple[Source, SourceError]], number: int, wante
     if refused and len(refused) == number:
         raise refused[0][1]
     for source, error in refused:
-        report(Failure(wanted, source.uri, None, None, None, None, str(error)))
+        report(Failure(wanted, source.uri, None, None, None, None, str(error).removeprefix(f"{wanted}: ")))
 
 
 def access_of(settings: Settings) -> Access:

@@ -158,7 +158,7 @@ class Bucket:
         ):
             account_id = kind.split("/")[-3]
             found += [_Region(each, each, wanted, account_id, each.split("/")[-2]) for each in regions]
-        if not found and failures:
+        if failures and len(failures) >= len(kinds):  # none answers
             raise SourceError(f"{wanted}: {failures[0].prefix} cannot be listed: {failures[0].reason}")
         for failure in failures:
             report(failure)

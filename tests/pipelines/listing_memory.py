@@ -25,14 +25,15 @@ class MadeUp:
     def __init__(self, number: int) -> None:
         self._number = number
 
-    def list_objects_v2(self, *, Prefix: str = "", ContinuationToken: str = "0", **given: Any) -> dict[str, Any]:
+    def list_objects_v2(self, **given: Any) -> dict[str, Any]:
+        prefix = given.get("Prefix", "")
         if "Delimiter" in given:
             below = {"": "AWSLogs/", "AWSLogs/": "AWSLogs/111111111111/"}
-            return {"CommonPrefixes": [{"Prefix": below.get(Prefix, f"{Prefix}us-east-1/")}]}
-        begin = int(ContinuationToken)
+            return {"CommonPrefixes": [{"Prefix": below.get(prefix, f"{prefix}us-east-1/")}]}
+        begin = int(given.get("ContinuationToken", 0))
         end = min(begin + _PAGE, self._number)
         keys = (
-            f"{Prefix}2026/03/02/111111111111_CloudTrail_us-east-1_20260302T0000Z_{n:016}.json.gz"
+            f"{prefix}2026/03/02/111111111111_CloudTrail_us-east-1_20260302T0000Z_{n:016}.json.gz"
             for n in range(begin, end)
         )
         page = [{"Key": each, "ETag": f'"{hash(each):032x}"', "Size": 900} for each in keys]
@@ -55,4 +56,4 @@ def through(number: int) -> Iterator[int]:
 if __name__ == "__main__":
     wanted = int(sys.argv[1])
     assert sum(through(wanted)) == wanted
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    sys.stdout.write(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}\n")

@@ -113,6 +113,50 @@ def test_run__only_impossible_days_are_nothing(said, asked, tmp_path):
     assert text.endswith(" and 2 more)")
 
 
+def test_run__of_a_bucket_asks_for_the_days_it_has_and_says_which_account_is_denied(said, asked, bucket, monkeypatch):
+    for account, day in (
+        ("111111111111", "2026/03/02"),
+        ("111111111111", "2026/03/04"),
+        ("222222222222", "2026/03/09"),
+    ):
+        bucket.put(f"AWSLogs/{account}/CloudTrail/us-east-1/{day}/a.json.gz")
+    denied = "AWSLogs/222222222222/CloudTrail/"
+    bucket.deny("ListBucket", denied)
+    monkeypatch.setenv("ROLESCOPE_S3_ENDPOINT", bucket.address)
+    status, text = said("run", "--cloudtrail", f"s3://{bucket.name}")
+    assert (status, asked) == (IN_PART, [(date(2026, 3, 2), date(2026, 3, 4))])
+    assert text.splitlines()[-1] == (
+        f"left out: cloudtrail of account 222222222222: s3://{bucket.name}/{denied}: access denied (AccessDenied); "
+        "it is read in a later night"
+    )
+    assert said("run", "--cloudtrail", f"s3://{bucket.name}/AWSLogs/222222222222") == (
+        NOTHING,
+        f"rolescope: cloudtrail: s3://{bucket.name}/{denied} cannot be listed: access denied (AccessDenied)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [
+        ("S3_ENDPOINT", "127.0.0.1:9000", "write it as https://host or https://host:port"),
+        ("AWS_ROLE", "reader", "write it as arn:aws:iam::111111111111:role/name"),
+        ("AWS_REGION", "Frankfurt", "write it as eu-west-1"),
+        ("S3_THREADS", "0", "input should be greater than or equal to 1"),
+    ],
+)
+def test_run__a_wrong_setting_of_aws_is_named(said, asked, logs, monkeypatch, variable, value, expected):
+    monkeypatch.setenv(f"ROLESCOPE_{variable}", value)
+    name = f"setting {variable.lower()} (ROLESCOPE_{variable})"
+    assert said("run", *logs) == (WRONG_USE, f"rolescope: {name}: {value!r}: {expected}")
+
+
+@pytest.mark.parametrize("root", ["https://bucket/prefix", "s3://", "gs://bucket"])
+def test_run__an_address_that_is_none_is_refused(said, asked, root):
+    status, text = said("run", "--cloudtrail", root)
+    assert (status, asked) == (NOTHING, [])
+    assert "s3://bucket/prefix" in text
+
+
 # -- lake, reports and Java --------------------------------------------------------------------------------------------
 
 

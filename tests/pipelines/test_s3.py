@@ -29,7 +29,7 @@ def key(name="a.json.gz", *, above="", account=ACCOUNT, kind="CloudTrail", regio
     return f"{above}AWSLogs/{account}/{kind}/{region}/{day}/{name}"
 
 
-def listed(bucket, below="", wanted=CLOUDTRAIL, days=DAYS, accounts=None, failures=None):
+def listed(bucket, below="", *, wanted=CLOUDTRAIL, days=DAYS, accounts=None, failures=None):
     source = Bucket(f"s3://{bucket.name}/{below}", bucket.access)
     return list(source.objects(wanted, *days, accounts, (failures if failures is not None else _never()).append))
 

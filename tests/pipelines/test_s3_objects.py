@@ -153,12 +153,12 @@ def test_read_object__is_read_again_where_the_answer_broke_off(trouble):
 
 def test_read_object__whose_answer_always_breaks_off_is_left(trouble):
     trouble.broken = 100
-    with pytest.raises(LeftError, match="^no answer"):
+    with pytest.raises(LeftError, match=r"^no answer"):
         read_object("s3://b/k", None, Access(endpoint=trouble.address))
 
 
 def test_read_object__where_nobody_listens_is_left():
-    with pytest.raises(LeftError, match="^no connection to the endpoint$"):
+    with pytest.raises(LeftError, match=r"^no connection to the endpoint$"):
         read_object("s3://b/k", None, Access(endpoint="http://127.0.0.1:9", attempts=1))
 
 
