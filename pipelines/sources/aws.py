@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -75,6 +76,9 @@ class Access:
         return {"RequestPayer": "requester"} if self.requester_pays else {}
 
 
+_MAKING = Lock()  # a session makes one client at a time
+
+
 @lru_cache(maxsize=64)
 def client(service: str, access: Access, region: str | None = None) -> Any:
     """Return this process's client of a service. Clients may be used by several threads.
@@ -95,9 +99,15 @@ def client(service: str, access: Access, region: str | None = None) -> Any:
         s3={"addressing_style": "path" if access.endpoint else "auto"},
     )
     endpoint = access.endpoint if service == "s3" else None
-    return session(access).client(
-        service, region_name=region or access.region or _region_of(service), endpoint_url=endpoint, config=settings
-    )
+    named = region or access.region or _region_of(service)
+    with _MAKING:
+        return session(access).client(service, region_name=named, endpoint_url=endpoint, config=settings)
+
+
+def forget_clients() -> None:
+    """Make clients anew: the environment that they were made from is another one."""
+    client.cache_clear()
+    session.cache_clear()
 
 
 def _region_of(service: str) -> str | None:
@@ -107,8 +117,9 @@ def _region_of(service: str) -> str | None:
     return boto3.Session().region_name or ("us-east-1" if service == "s3" else None)
 
 
+@lru_cache(maxsize=8)
 def session(access: Access) -> Session:
-    """Return a session with the credentials that boto3 finds, or with the role's, which are renewed before they expire."""
+    """Return this process's session, with the credentials that boto3 finds, or with the role's, which are renewed before they expire."""
     import boto3  # noqa: PLC0415
     from botocore.credentials import CredentialResolver  # noqa: PLC0415
     from botocore.session import get_session  # noqa: PLC0415

@@ -136,7 +136,7 @@ def test_run__of_a_bucket_asks_for_the_days_it_has_and_says_which_account_is_den
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "expected"),
+    "wrong",
     [
         ("S3_ENDPOINT", "127.0.0.1:9000", "write it as https://host or https://host:port"),
         ("AWS_ROLE", "reader", "write it as arn:aws:iam::111111111111:role/name"),
@@ -144,7 +144,8 @@ def test_run__of_a_bucket_asks_for_the_days_it_has_and_says_which_account_is_den
         ("S3_THREADS", "0", "input should be greater than or equal to 1"),
     ],
 )
-def test_run__a_wrong_setting_of_aws_is_named(said, asked, logs, monkeypatch, variable, value, expected):
+def test_run__a_wrong_setting_of_aws_is_named(said, asked, logs, monkeypatch, wrong):
+    variable, value, expected = wrong
     monkeypatch.setenv(f"ROLESCOPE_{variable}", value)
     name = f"setting {variable.lower()} (ROLESCOPE_{variable})"
     assert said("run", *logs) == (WRONG_USE, f"rolescope: {name}: {value!r}: {expected}")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pipelines.sources import s3_objects
-from pipelines.sources.aws import Access, client
+from pipelines.sources.aws import Access, client, forget_clients
 from pipelines.sources.s3 import Bucket
 from pipelines.sources.s3_objects import etag_of, read_ahead, read_object
 from tests.aws_server import BODY, Trouble, aws_in_trouble
@@ -29,10 +29,10 @@ def trouble(monkeypatch: pytest.MonkeyPatch) -> Iterator[Trouble]:
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
     monkeypatch.setattr("botocore.retries.throttling.CubicCalculator.error_received", lambda *_: 1_000.0)
     with aws_in_trouble() as server:
-        client.cache_clear()
+        forget_clients()
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.address)
         yield server
-    client.cache_clear()
+    forget_clients()
 
 
 def objects_of(bucket, *names: str) -> list[Object]:
