@@ -16,7 +16,7 @@ from pipelines.lake import Lake
 from pipelines.preflight import DONE, IN_PART, NOTHING, StopError
 from pipelines.report.texts import visible
 from pipelines.settings import Settings
-from pipelines.sources.aws import Access
+from pipelines.sources.aws import CHANGED, Access
 from pipelines.sources.listing import access_of, etag_of, read_again
 from transforms.cloudtrail.deliveries import records_in
 from transforms.cloudtrail.objects import UnreadableError, unpacked
@@ -125,7 +125,8 @@ def record_of(copy: Row, access: Access = _AS_FOUND) -> tuple[Any, str | None]:
     except FileNotFoundError:
         return None, "the object is gone"
     except OSError as error:
-        return None, f"the object cannot be read ({error.strerror or error})"
+        is_gone = CHANGED in str(error)
+        return None, "the object is gone" if is_gone else f"the object cannot be read ({error.strerror or error})"
     except (UnreadableError, IndexError, TypeError, RecursionError) as error:
         return None, f"the object changed since it was read, and has no such record ({error})"
     if is_same or is_same_object:  # a record that an addendum corrected has another hash than its row

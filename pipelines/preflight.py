@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from expectations.tables import INGEST_FILES, TABLES
 from pipelines.settings import FIRST_DAY, Settings
@@ -18,7 +19,11 @@ from pipelines.sources.folder import CLOUDTRAIL, GUARDDUTY, LAYOUTS, SourceError
 from pipelines.sources.listing import Source, access_of, open_sources, report_refused
 from pipelines.spark import java_home
 
+if TYPE_CHECKING:
+    from pipelines.sources.lake_bucket import LakeBucket
+
 DONE, NOTHING, WRONG_USE, IN_PART, INTERRUPTED = 0, 1, 2, 3, 130
+_ON_S3 = ("s3a://", "s3://")
 SHOWN = 5  # things of a kind that are named; of the others it is said how many there are
 
 
@@ -160,10 +165,37 @@ def need_java(settings: Settings) -> None:
 
 def need_lake(settings: Settings) -> None:
     """Stop if there is no lake: to look for one must not make it."""
-    if "://" not in settings.lake and not _is_delta(Path(settings.lake) / INGEST_FILES.name):
+    if settings.lake.startswith(_ON_S3):
+        _need_s3(settings)
+        is_there = _of_bucket(settings).has(f"{INGEST_FILES.name}/_delta_log/")
+    else:
+        is_there = "://" in settings.lake or _is_delta(Path(settings.lake) / INGEST_FILES.name)
+    if not is_there:
         raise StopError(
             NOTHING, f"there is no lake in {settings.lake}: make one with `rolescope run`, or name it with --lake"
         )
+
+
+def _need_s3(settings: Settings) -> None:
+    """Stop if a Spark of this machine could not read a lake on S3."""
+    from pipelines.jars import S3_COMMAND, has_s3_jars  # noqa: PLC0415  (imports pyspark)
+
+    if not settings.spark_master.startswith("local"):
+        return  # that one has what it has
+    if settings.lake.startswith("s3://"):
+        raise StopError(WRONG_USE, f"the lake {settings.lake}: write it as s3a://…, which is what Spark calls it")
+    if not has_s3_jars():
+        raise StopError(
+            NOTHING,
+            f"the lake {settings.lake} needs Hadoop's client of S3, which is not installed: fetch it with `{S3_COMMAND}`",
+        )
+
+
+def _of_bucket(settings: Settings) -> LakeBucket:
+    from pipelines.sources.lake_bucket import LakeBucket  # noqa: PLC0415  (boto3)
+
+    access = replace(access_of(settings), role=None, external_id=None, attempts=3)
+    return LakeBucket(settings.lake, access)
 
 
 def need_writable(settings: Settings) -> None:
@@ -173,6 +205,9 @@ def need_writable(settings: Settings) -> None:
         raise StopError(
             WRONG_USE, f"the lake {settings.lake} is no local folder: name one for the reports with --reports"
         )
+    if settings.lake.startswith(_ON_S3):
+        _need_s3(settings)
+        _of_bucket(settings).try_to_write()
     for what, folder in (("lake", Path(settings.lake) if is_local else None), ("reports", settings.report_folder)):
         if folder is not None:
             _try_to_write(what, folder)

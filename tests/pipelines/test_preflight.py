@@ -13,6 +13,7 @@ from pipelines import preflight
 from pipelines.preflight import DONE, IN_PART, NOTHING, WRONG_USE
 from pipelines.spark import JavaMissingError
 from tests.pipelines.conftest import put
+from tests.s3_server import TestBucket
 
 # -- sources ---------------------------------------------------------------------------------------------------------
 
@@ -199,13 +200,46 @@ def test_run__other_things_in_the_lake_folder_do_no_harm(said, asked, logs, tmp_
     assert said("run", *logs)[0] == DONE
 
 
-def test_run__a_remote_lake_needs_a_folder_for_reports(said, asked, logs, tmp_path):
-    assert said("run", *logs, "--lake", "s3a://bucket/lake") == (
+@pytest.fixture
+def on_s3(at_a_prompt: None, bucket: TestBucket, monkeypatch: pytest.MonkeyPatch) -> TestBucket:
+    """A bucket for a lake, and as if Spark had what it needs for it."""
+    monkeypatch.setenv("ROLESCOPE_S3_ENDPOINT", bucket.address)
+    monkeypatch.setattr("pipelines.jars.has_s3_jars", lambda: True)
+    return bucket
+
+
+def test_run__a_remote_lake_needs_a_folder_for_reports_and_is_tried(said, logs, tmp_path, on_s3, asked):
+    bucket = on_s3
+    lake = f"s3a://{bucket.name}/lake"
+    assert said("run", *logs, "--lake", lake) == (
         WRONG_USE,
-        "rolescope: the lake s3a://bucket/lake is no local folder: name one for the reports with --reports",
+        f"rolescope: the lake {lake} is no local folder: name one for the reports with --reports",
     )
-    assert said("run", *logs, "--lake", "s3a://bucket/lake", "--reports", "reports")[0] == DONE
+    assert said("run", *logs, "--lake", lake, "--reports", "reports")[0] == DONE
     assert not list(tmp_path.glob("s3a*"))
+    assert "Contents" not in bucket.client.list_objects_v2(Bucket=bucket.name)  # what was tried is gone again
+    assert said("run", *logs, "--lake", "s3a://not-there", "--reports", "reports") == (
+        NOTHING,
+        "rolescope: lake: s3a://not-there cannot be read: there is no such bucket (NoSuchBucket)",
+    )
+
+
+def test_run__a_lake_on_s3_without_its_jars_names_the_command(said, asked, logs, monkeypatch):
+    monkeypatch.setattr("pipelines.jars.has_s3_jars", lambda: False)
+    for command in (["run", *logs, "--reports", "reports"], ["event", "x"]):
+        assert said(*command, "--lake", "s3a://bucket/lake") == (
+            NOTHING,
+            "rolescope: the lake s3a://bucket/lake needs Hadoop's client of S3, which is not installed: fetch it with `make s3`",
+        )
+    assert said("run", *logs, "--lake", "s3://bucket/lake", "--reports", "reports") == (
+        WRONG_USE,
+        "rolescope: the lake s3://bucket/lake: write it as s3a://…, which is what Spark calls it",
+    )
+
+
+def test_status__of_a_bucket_without_a_lake_makes_none(said, on_s3):
+    status, text = said("status", "--lake", f"s3a://{on_s3.name}/none")
+    assert (status, text.startswith(f"rolescope: there is no lake in s3a://{on_s3.name}/none")) == (NOTHING, True)
 
 
 @pytest.mark.parametrize("command", [["status"], ["investigate", "--finding", "x"]])
@@ -221,7 +255,7 @@ def test_exit_status_of__looking_for_a_lake_does_not_make_one(said, tmp_path, co
 
 
 @pytest.mark.parametrize(
-    "command", [["run"], ["investigate", "--finding", "x"], ["status", "--lake", "s3a://bucket/lake"]]
+    "command", [["run"], ["investigate", "--finding", "x"], ["status", "--lake", "hdfs://bucket/lake"]]
 )
 def test_exit_status_of__no_java_is_nothing_done(said, logs, monkeypatch, command):
     def none():
