@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,8 +22,8 @@ ON = {
     "source": "cloudtrail",
     "account_id": None,
     "region": None,
-    "unread_from_date": date(2026, 5, 1),
-    "unread_to_date": date(2026, 5, 2),
+    "unread_from_date": "2026-05-01",
+    "unread_to_date": "2026-05-02",
     "batch_id": "run",
     "failed_at": "2026-05-02 00:00:00",
 }
