@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo test bench accuracy check format dev geo docs lock clean
+.PHONY: help setup demo test bench accuracy check format dev geo s3 docs lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ dev: $(READY) ## Open the Dagster UI on the demo's folders
 
 geo: $(READY) ## Fetch free geolocation data into geo/ (DB-IP and RouteViews, CC BY 4.0)
 	@$(BIN)/python -m pipelines.sources.geo geo
+
+s3: $(READY) ## Fetch what a lake on S3 needs (jars, 15 MB)
+	@$(BIN)/python -m pipelines.jars --s3
 
 lock: ## Resolve the newest versions anew into constraints.txt
 	@rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet '.[dev]'

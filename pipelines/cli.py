@@ -64,21 +64,30 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Folder = Annotated[str | None, typer.Option(metavar="DIR", show_default=False)]
 LakeOption = Annotated[
-    str | None, typer.Option("--lake", metavar="DIR", help="Folder of the lake. \\[default: lake]", show_default=False)
+    str | None,
+    typer.Option(
+        "--lake",
+        metavar="DIR",
+        help="Folder of the lake, or s3a://bucket/prefix. \\[default: lake]",
+        show_default=False,
+    ),
 ]
 CloudTrail = Annotated[
     str | None,
     typer.Option(
         "--cloudtrail",
-        metavar="DIR",
-        help="CloudTrail objects, in the layout they have in S3 (AWSLogs/…).",
+        metavar="DIR|s3://…",
+        help="CloudTrail objects, in the layout they have in S3 (AWSLogs/…): a folder, or a bucket with or without a prefix.",
         show_default=False,
     ),
 ]
 Findings = Annotated[
     str | None,
     typer.Option(
-        "--findings", metavar="DIR", help="Exported GuardDuty findings (AWSLogs/…/GuardDuty/…).", show_default=False
+        "--findings",
+        metavar="DIR|s3://…|guardduty:",
+        help="Exported GuardDuty findings (AWSLogs/…/GuardDuty/…), or `guardduty:` for its API in every region.",
+        show_default=False,
     ),
 ]
 Flows = Annotated[
@@ -243,7 +252,7 @@ def investigate(  # noqa: PLR0913, PLR0917
         )
     need_java(settings)
     for source_root, source in named_sources(settings):
-        published_in(source_root, source)
+        published_in(settings, source_root, source)
     if settings.findings:
         need_writable(settings)
     else:
@@ -402,7 +411,7 @@ def _run_job(
 
 
 def _say_left_out(left_out: list[str]) -> int:
-    for line in left_out:
+    for line in dict.fromkeys(left_out):  # what cannot be listed is found before the run, and by it
         out.print(f"left out: {visible(line)}", markup=False)
     return IN_PART if left_out else DONE
 
@@ -416,7 +425,7 @@ def _investigate(settings: Settings, finding_id: str) -> int:
     finding = finding_of(night, finding_id)
     left_out: list[str] = []
     if finding is None and settings.findings:
-        published = published_in(settings.findings, GUARDDUTY)
+        published = published_in(settings, settings.findings, GUARDDUTY)
         if published.days:
             night, left_out = _run_job(settings.model_copy(update={"cloudtrail": None, "flows": None}), *published.days)
             left_out = [*published.left_out, *left_out]
@@ -428,7 +437,9 @@ def _investigate(settings: Settings, finding_id: str) -> int:
         )
     first = possible_day(finding.first_seen_at.date())
     accounts = accounts_of(night, finding)
-    logs = published_in(settings.cloudtrail, CLOUDTRAIL, accounts, first).days if settings.cloudtrail else None
+    logs = (
+        published_in(settings, settings.cloudtrail, CLOUDTRAIL, accounts, first).days if settings.cloudtrail else None
+    )
     night, of_run = _run_job(settings, first, logs[1] if logs else first, accounts)
     _print_answers(finding.title or finding.type, answers_of(night, finding_id=finding_id))
     return _say_left_out([*left_out, *of_run])
@@ -449,7 +460,7 @@ def _investigate_entity(
     if root:
         accounts = frozenset({entity.account_id}) if entity.account_id else None
         first = possible_day(window_of(entity, *scope).start.date())
-        logs = published_in(root, source, accounts, first).days
+        logs = published_in(settings, root, source, accounts, first).days
         if logs:
             _, left_out = _run_job(settings, first, logs[1], accounts)
             night = Night(settings)  # its warnings are its own: the run's are said already

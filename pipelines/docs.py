@@ -1,4 +1,7 @@
-"""Documentation made from the contracts: the README's list of tables and `docs/tables.md`. `make check` sees that it is fresh."""
+"""Documentation made from the contracts and settings: the README's list of tables, `docs/tables.md`, the settings in `docs/s3.md`.
+
+`make check` sees that it is fresh.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,15 @@ from pathlib import Path
 
 from expectations.contract import Column, Table
 from expectations.tables import TABLES
+from pipelines.settings import Settings
 
 ROOT = Path(__file__).parent.parent
-README, REFERENCE = ROOT / "README.md", ROOT / "docs" / "tables.md"
+README, REFERENCE, ON_S3 = ROOT / "README.md", ROOT / "docs" / "tables.md", ROOT / "docs" / "s3.md"
+_SETTINGS = re.compile(r"(<!-- settings: made by `make docs` -->\n).*?(<!-- end of settings -->)", re.DOTALL)
+_OF_S3 = (
+    "cloudtrail", "findings", "lake", "lookback_days", "chunk_objects", "chunk_megabytes", "aws_region", "aws_role",
+    "aws_external_id", "s3_endpoint", "s3_requester_pays", "s3_threads",
+)  # fmt: skip
 _MARKED = re.compile(r"(<!-- tables: made by `make docs` -->\n).*?(<!-- end of tables -->)", re.DOTALL)
 
 
@@ -18,6 +27,16 @@ def overview() -> str:
     """Return the tables, a line each, as Markdown."""
     lines = ["| table | one row | key |", "|---|---|---|"]
     lines += [f"| [`{t.name}`](docs/tables.md#{t.name}) | {_cell(t.comment)} | {_names(t.key)} |" for t in TABLES]
+    return "\n".join(lines)
+
+
+def settings_of_s3() -> str:
+    """Return the settings that concern S3, a line each, as Markdown."""
+    lines = ["| variable | default | meaning |", "|---|---|---|"]
+    for name in _OF_S3:
+        field = Settings.model_fields[name]
+        default = "" if field.default is None else f"`{field.default}`"
+        lines.append(f"| `ROLESCOPE_{name.upper()}` | {default} | {_cell(field.description or '')} |")
     return "\n".join(lines)
 
 
@@ -63,7 +82,8 @@ def _cell(text: str) -> str:
 def pages() -> dict[Path, str]:
     """Return the pages as they should be."""
     readme = _MARKED.sub(lambda marks: f"{marks[1]}{overview()}\n{marks[2]}", README.read_text(encoding="utf-8"))
-    return {README: readme, REFERENCE: reference()}
+    on_s3 = _SETTINGS.sub(lambda marks: f"{marks[1]}{settings_of_s3()}\n{marks[2]}", ON_S3.read_text(encoding="utf-8"))
+    return {README: readme, REFERENCE: reference(), ON_S3: on_s3}
 
 
 def main(arguments: list[str]) -> int:

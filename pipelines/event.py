@@ -16,13 +16,15 @@ from pipelines.lake import Lake
 from pipelines.preflight import DONE, IN_PART, NOTHING, StopError
 from pipelines.report.texts import visible
 from pipelines.settings import Settings
-from pipelines.sources.folder import etag_of, read_object
+from pipelines.sources.aws import CHANGED, Access
+from pipelines.sources.listing import access_of, etag_of, read_again
 from transforms.cloudtrail.deliveries import records_in
 from transforms.cloudtrail.objects import UnreadableError, unpacked
 from transforms.cloudtrail.scrubbing import scrubbed
 from transforms.usage import TUPLE
 
 SCHEMA = "rolescope.event/1"
+_AS_FOUND = Access()
 
 Row = dict[str, Any]
 _FACTS = (
@@ -45,7 +47,8 @@ def print_event(settings: Settings, event_id: str, *, as_json: bool) -> int:
     """
     from pipelines.night import Night  # noqa: PLC0415
 
-    copies = [_described(copy) for copy in find_copies(Night(settings).lake, event_id)]
+    access = access_of(settings)
+    copies = [_described(copy, access) for copy in find_copies(Night(settings).lake, event_id)]
     if not copies:
         raise StopError(NOTHING, f"there is no event {event_id} in {settings.lake}")
     console = Console(highlight=False, soft_wrap=True)
@@ -95,8 +98,8 @@ def _session(lake: Lake, copy: Row) -> Row | None:
     return found[0] if found else None
 
 
-def _described(copy: Row) -> Row:
-    record, problem = read_again(copy)
+def _described(copy: Row, access: Access) -> Row:
+    record, problem = record_of(copy, access)
     return {
         "facts": {name: copy[name] for name in _FACTS},
         "session": copy["session"],
@@ -106,23 +109,24 @@ def _described(copy: Row) -> Row:
     }
 
 
-def read_again(copy: Row) -> tuple[Any, str | None]:
+def record_of(copy: Row, access: Access = _AS_FOUND) -> tuple[Any, str | None]:
     """Return the record that an event was read from, without secrets, and what is to be said of its object; null for nothing.
 
     An object that was put there again is read if it has the same record in that place: copying a folder gives each a new etag.
     """
     uri = str(copy["source_uri"])
-    if not uri.startswith("file://"):
-        return None, "the object is not in a folder of this machine: fetch it to see the record"
+    if not uri.startswith(("file://", "s3://")):
+        return None, "the object is neither in a folder nor in S3: fetch it to see the record"
     try:
-        is_same_object = etag_of(uri) == copy["source_etag"]
-        record = records_in(unpacked(read_object(uri)))[copy["record_index"]]
+        is_same_object = etag_of(uri, access) == copy["source_etag"]
+        record = records_in(unpacked(read_again(uri, access)))[copy["record_index"]]
         is_same = sha256(orjson.dumps(record, option=orjson.OPT_SORT_KEYS)).hexdigest() == copy["body_sha256"]
         clean = scrubbed(record)
     except FileNotFoundError:
         return None, "the object is gone"
     except OSError as error:
-        return None, f"the object cannot be read ({error.strerror})"
+        is_gone = CHANGED in str(error)
+        return None, "the object is gone" if is_gone else f"the object cannot be read ({error.strerror or error})"
     except (UnreadableError, IndexError, TypeError, RecursionError) as error:
         return None, f"the object changed since it was read, and has no such record ({error})"
     if is_same or is_same_object:  # a record that an addendum corrected has another hash than its row

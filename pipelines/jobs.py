@@ -16,7 +16,9 @@ from pipelines.profile import OPTIONS, find_entity, investigate_entity, window_o
 from pipelines.run import cause_of
 from pipelines.settings import load_settings
 from pipelines.slots import PROCESS_TAG
-from pipelines.sources.folder import GUARDDUTY, SourceError, list_objects
+from pipelines.sources.failures import Failure
+from pipelines.sources.folder import GUARDDUTY, SourceError
+from pipelines.sources.listing import access_of, open_sources
 
 nightly = dg.define_asset_job(
     "nightly",
@@ -66,14 +68,21 @@ def nightly_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
 )
 def findings_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Look for findings that were exported today or yesterday and were not seen before."""
-    folder = load_settings().findings
-    if folder is None:
+    settings = load_settings()
+    if settings.findings is None:
         return dg.SkipReason("ROLESCOPE_FINDINGS is not set: there is no folder to look for findings in")
     today = this_day()
+    failures: list[Failure] = []
     try:
-        listed = list_objects(folder, GUARDDUTY, today - timedelta(days=1), today)
+        listed = [
+            each
+            for source in open_sources(settings.findings, access_of(settings))
+            for each in source.objects(GUARDDUTY, today - timedelta(days=1), today, None, failures.append)
+        ]
     except SourceError as error:
         return dg.SkipReason(str(error))
+    for failure in failures:
+        context.log.warning(failure.sentence)
     seen = set(json.loads(context.cursor or "[]"))
     new = [each for each in listed if each.skipped is None and f"{each.uri} {each.etag}" not in seen]
     if not new:

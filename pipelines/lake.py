@@ -218,6 +218,13 @@ class Lake:
     def read_rows(
         self, table: Table, columns: Sequence[str], where: str = "true", group_by: Sequence[str] = ()
     ) -> list[dict[str, Any]]:
+        """Return what `read_arrow` does, a dictionary per row."""
+        rows: list[dict[str, Any]] = self.read_arrow(table, columns, where, group_by).to_pylist()
+        return rows
+
+    def read_arrow(
+        self, table: Table, columns: Sequence[str], where: str = "true", group_by: Sequence[str] = ()
+    ) -> pa.Table:
         """Return what a SQL condition holds for, here and now: for what is no longer than a listing. A local lake needs no Spark.
 
         Args:
@@ -231,11 +238,9 @@ class Lake:
         """
         self.ensure(table)
         try:
-            found = self._find(table, columns, where, group_by)
+            return self._find(table, columns, where, group_by)
         except Exception as error:  # neither engine raises a narrower class for it
             raise LakeError(f"{self.path(table)} cannot be read: {str(error).splitlines()[0]}") from error
-        rows: list[dict[str, Any]] = found.to_pylist()
-        return rows
 
     def _find(self, table: Table, columns: Sequence[str], where: str, group_by: Sequence[str]) -> pa.Table:
         if self.is_local:

@@ -24,7 +24,7 @@ from pipelines.lock import lake_lock
 from pipelines.migration import agree
 from pipelines.progress import Progress, Silent
 from pipelines.settings import Settings
-from pipelines.spark import COMPILED, INTERPRETED, spark_session
+from pipelines.spark import COMPILED, INTERPRETED, s3a_settings, spark_session
 from transforms.investigations.context import Context
 
 if TYPE_CHECKING:
@@ -89,7 +89,12 @@ class Night:
 
     def _begin_spark(self) -> SparkSession:
         self.progress.tell("lake", "starting Spark")
-        return spark_session(self.settings.spark_master, memory=self.settings.spark_memory)
+        settings = self.settings
+        on_s3 = settings.lake.startswith("s3a://")
+        hadoop = s3a_settings(
+            endpoint=settings.s3_endpoint, region=settings.aws_region, requester_pays=settings.s3_requester_pays
+        )
+        return spark_session(settings.spark_master, memory=settings.spark_memory, hadoop=hadoop if on_s3 else None)
 
     def open_early(self) -> None:
         """Begin to open the lake while the caller does something else, and all else if it is a new one: it has news for certain."""

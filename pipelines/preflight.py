@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from expectations.tables import INGEST_FILES, TABLES
 from pipelines.settings import FIRST_DAY, Settings
-from pipelines.sources.folder import CLOUDTRAIL, FLOWS, GUARDDUTY, LAYOUTS, SourceObject, list_objects
+from pipelines.sources.failures import Failure
+from pipelines.sources.folder import CLOUDTRAIL, FLOWS, GUARDDUTY, LAYOUTS, SourceError
+from pipelines.sources.listing import Source, access_of, open_sources, report_refused
 from pipelines.spark import ATTACHED, java_home
 
+if TYPE_CHECKING:
+    from pipelines.sources.lake_bucket import LakeBucket
+
 DONE, NOTHING, WRONG_USE, IN_PART, INTERRUPTED = 0, 1, 2, 3, 130
+_ON_S3 = ("s3a://", "s3://")
 SHOWN = 5  # things of a kind that are named; of the others it is said how many there are
 
 
@@ -88,7 +95,7 @@ def days_to_run(settings: Settings, first: date | None, last: date | None) -> tu
     if not sources:
         raise StopError(WRONG_USE, "nothing to read: name a folder with --cloudtrail, --findings or --flows")
     need_java(settings)
-    published = [published_in(root, source, None, first, last) for root, source in sources]
+    published = [published_in(settings, root, source, None, first, last) for root, source in sources]
     days = [day for each in published if each.days for day in each.days]
     left_out = [line for each in published for line in each.left_out]
     if not days:
@@ -99,24 +106,43 @@ def days_to_run(settings: Settings, first: date | None, last: date | None) -> tu
     return (possible_day(first or min(days)), possible_day(last or max(days))), left_out
 
 
-def published_in(
-    root: str, source: str, accounts: frozenset[str] | None = None, first: date | None = None, last: date | None = None
+def published_in(  # noqa: PLR0913, PLR0917  (where, what and when)
+    settings: Settings,
+    roots: str,
+    wanted: str,
+    accounts: frozenset[str] | None = None,
+    first: date | None = None,
+    last: date | None = None,
 ) -> Published:
-    """Return the first and the last day on which something was published in a folder, if anything was."""
-    found = [each for each in list_objects(root, source, first, last, accounts) if each.skipped is None]
-    days = [each.publish_date for each in found if possible_day(each.publish_date) == each.publish_date]
-    impossible = [each for each in found if possible_day(each.publish_date) != each.publish_date]
-    return Published((min(days), max(days)) if days else None, _of_impossible_days(impossible))
+    """Return the first and the last day on which something was published in a source, if anything was.
+
+    Raises:
+        SourceError: none of its addresses can be listed.
+    """
+    failures: list[Failure] = []
+    refused: list[tuple[Source, SourceError]] = []
+    found: list[date] = []
+    sources = open_sources(roots, access_of(settings))
+    for source in sources:
+        try:
+            found += source.days(wanted, first, last, accounts, failures.append)
+        except SourceError as error:
+            refused.append((source, error))
+    report_refused(refused, len(sources), wanted, failures.append)
+    days = [day for day in found if possible_day(day) == day]
+    impossible = [day for day in found if possible_day(day) != day]
+    left_out = tuple(failure.sentence for failure in failures)
+    return Published((min(days), max(days)) if days else None, (*_of_impossible_days(impossible), *left_out))
 
 
-def _of_impossible_days(objects: list[SourceObject]) -> tuple[str, ...]:
-    if not objects:
+def _of_impossible_days(found: list[date]) -> tuple[str, ...]:
+    if not found:
         return ()
-    days = sorted({f"{each.publish_date}" for each in objects})
+    days = sorted({f"{day}" for day in found})
     named = ", ".join(days[:SHOWN]) + (f" and {len(days) - SHOWN} more" if len(days) > SHOWN else "")
     today = datetime.now(UTC).date()
-    clock = f" (this machine's clock says {today})" if any(each.publish_date > today for each in objects) else ""
-    return (f"{counted(len(objects), 'object')} below days before CloudTrail began or still to come{clock}: {named}",)
+    clock = f" (this machine's clock says {today})" if any(day > today for day in found) else ""
+    return (f"{counted(len(found), 'object')} below days before CloudTrail began or still to come{clock}: {named}",)
 
 
 def possible_day(day: date) -> date:
@@ -141,10 +167,37 @@ def need_java(settings: Settings) -> None:
 
 def need_lake(settings: Settings) -> None:
     """Stop if there is no lake: to look for one must not make it."""
-    if "://" not in settings.lake and not _is_delta(Path(settings.lake) / INGEST_FILES.name):
+    if settings.lake.startswith(_ON_S3):
+        _need_s3(settings)
+        is_there = _of_bucket(settings).has(f"{INGEST_FILES.name}/_delta_log/")
+    else:
+        is_there = "://" in settings.lake or _is_delta(Path(settings.lake) / INGEST_FILES.name)
+    if not is_there:
         raise StopError(
             NOTHING, f"there is no lake in {settings.lake}: make one with `rolescope run`, or name it with --lake"
         )
+
+
+def _need_s3(settings: Settings) -> None:
+    """Stop if a Spark of this machine could not read a lake on S3."""
+    from pipelines.jars import S3_COMMAND, has_s3_jars  # noqa: PLC0415  (imports pyspark)
+
+    if not settings.spark_master.startswith("local"):
+        return  # that one has what it has
+    if settings.lake.startswith("s3://"):
+        raise StopError(WRONG_USE, f"the lake {settings.lake}: write it as s3a://…, which is what Spark calls it")
+    if not has_s3_jars():
+        raise StopError(
+            NOTHING,
+            f"the lake {settings.lake} needs Hadoop's client of S3, which is not installed: fetch it with `{S3_COMMAND}`",
+        )
+
+
+def _of_bucket(settings: Settings) -> LakeBucket:
+    from pipelines.sources.lake_bucket import LakeBucket  # noqa: PLC0415  (boto3)
+
+    access = replace(access_of(settings), role=None, external_id=None, attempts=3)
+    return LakeBucket(settings.lake, access)
 
 
 def need_writable(settings: Settings) -> None:
@@ -154,6 +207,9 @@ def need_writable(settings: Settings) -> None:
         raise StopError(
             WRONG_USE, f"the lake {settings.lake} is no local folder: name one for the reports with --reports"
         )
+    if settings.lake.startswith(_ON_S3):
+        _need_s3(settings)
+        _of_bucket(settings).try_to_write()
     for what, folder in (("lake", Path(settings.lake) if is_local else None), ("reports", settings.report_folder)):
         if folder is not None:
             _try_to_write(what, folder)

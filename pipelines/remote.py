@@ -68,7 +68,7 @@ def main(
 def _open(messages: Messages) -> PipesContext:
     if messages is Messages.DEFAULT:
         return open_dagster_pipes()
-    import boto3  # type: ignore[import-untyped]  # noqa: PLC0415
+    import boto3  # noqa: PLC0415
 
     client = boto3.client("s3")
     return open_dagster_pipes(context_loader=PipesS3ContextLoader(client), message_writer=PipesS3MessageWriter(client))

@@ -26,7 +26,11 @@ _EXPECTED = {
     "float_parsing": "not a number",
     "string_too_short": "it is empty",
 }
-_EXPECTED_OF = {"spark_memory": "write it as 3g or 3000m"}
+_EXPECTED_OF = {
+    "aws_region": "write it as eu-west-1",
+    "aws_role": "write it as arn:aws:iam::111111111111:role/name",
+    "spark_memory": "write it as 3g or 3000m",
+}
 _SECRETS = frozenset({"webhook"})  # settings whose value is shown to nobody
 # What a database of the other kind calls itself.
 _OTHER_KIND = {"geo_city": ("asn",), "geo_asn": ("city", "country")}
@@ -60,10 +64,25 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+def _is_endpoint(url: str) -> str:
+    """Hold an address to what a client can be made with."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("not an address") from None
+    if not host or parts.scheme not in ("https", "http") or parts.username is not None:
+        raise ValueError("write it as https://host or https://host:port")
+    return url
+
+
 def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
 
+Endpoint = Annotated[str, AfterValidator(_is_endpoint)]
+Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]+$")]
+Role = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[^\s]+$")]
 Webhook = Annotated[SecretStr, AfterValidator(_is_safe_to_send_to)]
 Severity = Annotated[Literal["INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL"], BeforeValidator(_upper)]
 Databases = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_listed)]
@@ -79,15 +98,21 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=_PREFIX, env_ignore_empty=True, extra="forbid")
 
     cloudtrail: str | None = Field(
-        default=None, description="Folder with CloudTrail objects in the layout of S3 (AWSLogs/…)"
+        default=None,
+        description="Folder or `s3://bucket/prefix` with CloudTrail objects (AWSLogs/…); several buckets with `,` between",
     )
     findings: str | None = Field(
-        default=None, description="Folder with exported GuardDuty findings (AWSLogs/…/GuardDuty/…)"
+        default=None,
+        description=(
+            "Folder or `s3://bucket/prefix` with exported GuardDuty findings (AWSLogs/…/GuardDuty/…); or `guardduty:` for its API, "
+            "`guardduty:eu-west-1,us-east-1` for some regions of it"
+        ),
     )
     flows: str | None = Field(
-        default=None, description="Folder with VPC flow logs, text or Parquet (AWSLogs/…/vpcflowlogs/…)"
+        default=None,
+        description="Folder or `s3://bucket/prefix` with VPC flow logs, text or Parquet (AWSLogs/…/vpcflowlogs/…)",
     )
-    lake: str = Field(default="lake", min_length=1, description="Folder of the lake")
+    lake: str = Field(default="lake", min_length=1, description="Folder of the lake, or `s3a://bucket/prefix`")
     reports: str | None = Field(default=None, description="Folder of the reports; <lake>/reports if not set")
     geo_city: Databases = Field(
         default=(), description=f"MMDB files with cities: GeoLite2-City, DB-IP city lite; `{os.pathsep}` between them"
@@ -127,6 +152,12 @@ class Settings(BaseSettings):
     lock_wait_minutes: float = Field(
         default=120, ge=0, description="How long a run waits for another that writes to the same lake"
     )
+    aws_region: Region | None = Field(default=None, description="Region of the buckets; what boto3 finds if not set")
+    aws_role: Role | None = Field(default=None, description="ARN of a role to assume for reading logs and findings")
+    aws_external_id: str | None = Field(default=None, description="External id that the role asks for")
+    s3_endpoint: Endpoint | None = Field(default=None, description="Address of another S3 than AWS's: https://host")
+    s3_requester_pays: bool = Field(default=False, description="Agree to pay for requests to the buckets, and transfer")
+    s3_threads: int = Field(default=16, ge=1, le=256, description="Requests to S3 at a time, of each process")
     spark_master: str = Field(
         default="local[*]",
         description="Spark to run on: `local[*]`, `spark://…`, `sc://…`, `yarn`, or `attached` (docs/cluster.md)",

@@ -106,7 +106,13 @@ def _java_version(home: Path) -> int:
     return int(match.group(1)) if match else 0
 
 
-def spark_session(master: str = "local[*]", *, memory: str = "3g", extra: dict[str, str] | None = None) -> SparkSession:
+def spark_session(
+    master: str = "local[*]",
+    *,
+    memory: str = "3g",
+    extra: dict[str, str] | None = None,
+    hadoop: dict[str, str] | None = None,
+) -> SparkSession:
     """Return the session that everything runs on, made if need be.
 
     Args:
@@ -114,6 +120,7 @@ def spark_session(master: str = "local[*]", *, memory: str = "3g", extra: dict[s
             that has begun one.
         memory: heap of the local driver.
         extra: further Spark settings; they win over ours.
+        hadoop: settings of file systems, which hold for this session alone.
 
     Raises:
         JavaMissingError: a local session is asked for and there is no Java.
@@ -121,9 +128,9 @@ def spark_session(master: str = "local[*]", *, memory: str = "3g", extra: dict[s
     from pyspark.sql import SparkSession  # noqa: PLC0415  (half a second, and not needed by `--help`)
 
     if master == ATTACHED:
-        return _with_our_meaning(SparkSession.builder.getOrCreate())
+        return _with_settings(SparkSession.builder.getOrCreate(), _SESSION | (hadoop or {}))
     if master.startswith("sc://"):
-        connected = _with_our_meaning(SparkSession.builder.remote(master).getOrCreate())
+        connected = _with_settings(SparkSession.builder.remote(master).getOrCreate(), _SESSION | (hadoop or {}))
         connected.addArtifacts(str(packed()), pyfile=True)
         return connected
     os.environ["JAVA_HOME"] = str(java_home())
@@ -132,7 +139,7 @@ def spark_session(master: str = "local[*]", *, memory: str = "3g", extra: dict[s
     settings = _ALWAYS | _of_place(master) | {"spark.driver.memory": memory} | (extra or {})
     for key, value in settings.items():
         builder = builder.config(key, value)
-    return builder.getOrCreate()
+    return _with_settings(builder.getOrCreate(), hadoop or {})
 
 
 def _of_place(master: str) -> dict[str, str]:
@@ -141,8 +148,29 @@ def _of_place(master: str) -> dict[str, str]:
     return _AWAY | {"spark.submit.pyFiles": str(packed())}
 
 
-def _with_our_meaning(spark: SparkSession) -> SparkSession:
-    """Give a session that is not ours what our queries depend on; the rest of its settings is left alone."""
-    for key, value in _SESSION.items():
-        spark.conf.set(key, value)
-    return spark
+def _with_settings(session: SparkSession, settings: dict[str, str]) -> SparkSession:
+    """Give a session settings of its own; of one that is not ours the rest is left alone."""
+    for key, value in settings.items():
+        session.conf.set(key, value)
+    return session
+
+
+def s3a_settings(*, endpoint: str | None, region: str | None, requester_pays: bool) -> dict[str, str]:
+    """Return Hadoop's settings for a lake on S3. Credentials are what AWS's own SDK finds, as boto3 does; none is named."""
+    settings = {
+        "fs.s3a.aws.credentials.provider": "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider",
+        "fs.s3a.requester.pays.enabled": str(requester_pays).lower(),
+        # What is written is not kept on this machine's disk first, and is committed by Delta's log, not by renaming.
+        "fs.s3a.fast.upload.buffer": "bytebuffer",
+    }
+    if region:
+        settings["fs.s3a.endpoint.region"] = region
+    if endpoint:
+        settings |= {
+            "fs.s3a.endpoint": endpoint,
+            "fs.s3a.path.style.access": "true",
+            "fs.s3a.connection.ssl.enabled": str(endpoint.startswith("https")).lower(),
+            # Another server than AWS's has no regions, but the signature names one.
+            "fs.s3a.endpoint.region": region or "us-east-1",
+        }
+    return settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,21 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from pipelines.spark import spark_session
+from tests.s3_server import KEY, SECRET
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+# Before Spark begins, since its workers have the environment that it began with. No test finds anybody's credentials.
+for _name in [name for name in os.environ if name.startswith("AWS_")]:
+    del os.environ[_name]
+os.environ |= {
+    "AWS_ACCESS_KEY_ID": KEY,
+    "AWS_SECRET_ACCESS_KEY": SECRET,
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 
 # A machine with other work on it is slow; that is no fault of a strategy.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])

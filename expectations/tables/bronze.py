@@ -143,3 +143,15 @@ INGEST_FILES = Table(
     rules={"rejected_is_part_of_all": "rejected_count <= greatest(record_count, 1)"},
     bookkeeping=("batch_id", "ingested_at"),
 )
+
+INGEST_FAILURES = Table(
+    name="ingest_failures",
+    comment="One row per part of a source that could not be read so far: each night tries it again, and the row goes when it is read.",
+    key=("source", "prefix"),
+    columns=columns(
+        "source prefix account_id region unread_from_date unread_to_date reason batch_id failed_at",
+        required="source prefix unread_from_date unread_to_date reason batch_id failed_at",
+    ),
+    rules={"end_is_not_before_start": "unread_to_date >= unread_from_date"},
+    bookkeeping=("batch_id", "failed_at"),
+)

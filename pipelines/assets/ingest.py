@@ -5,10 +5,11 @@ objects that the ledger does not know; the next run reads them again and finds t
 """
 
 # No `from __future__ import annotations`: Dagster reads the annotation of `context` itself.
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,23 +25,29 @@ from expectations.tables import (
     CLOUDTRAIL_ADDENDA,
     CLOUDTRAIL_EVENTS,
     GUARDDUTY_FINDINGS,
+    INGEST_FAILURES,
     INGEST_FILES,
     LOG_DIGESTS,
     REJECTED_RECORDS,
     VPC_FLOWS,
 )
-from pipelines.contest import contested_rows
-from pipelines.lake import Consumed, Lake, partition_of
-from pipelines.night import ACCOUNTS_TAG, FIRST_DAY_TAG, Night, days_in
+from pipelines.lake import Consumed
+from pipelines.lots import Ledger, lots
+from pipelines.night import ACCOUNTS_TAG, FIRST_DAY_TAG, Night
 from pipelines.partitions import PUBLISH_DAYS
 from pipelines.publish import CHECK, Candidate, Event, column_schema, publish, recorded
-from pipelines.sources.folder import CLOUDTRAIL, DIGESTS, FLOWS, GUARDDUTY, SourceObject, list_objects, read_object
+from pipelines.resolution import Claimed, resolve_lot
+from pipelines.sources.folder import CLOUDTRAIL, DIGESTS, FLOWS, GUARDDUTY, SourceError, SourceObject
+from pipelines.sources.listing import Source, access_of, open_sources, report_refused
 from pipelines.staging import Batches, stage, staged_batches, staged_rows, staging_folder
+from pipelines.unread import Unread
 from transforms import cloudtrail, digests, flows
 from transforms import findings as guardduty
 from transforms.cloudtrail import delivery_ddl, parse_objects
-from transforms.cloudtrail.copies import DELIVERED, IN_ADDENDA, IN_EVENTS, Claims, contested_claims, only_good, resolve
+from transforms.cloudtrail.copies import only_good
 from transforms.cloudtrail.counts import COUNTS
+from transforms.cloudtrail.deliveries import Object
+from transforms.cloudtrail.objects import LEFT, Read
 from transforms.enrichment import Locator
 
 _TABLES = (
@@ -50,6 +57,7 @@ _TABLES = (
     LOG_DIGESTS,
     GUARDDUTY_FINDINGS,
     VPC_FLOWS,
+    INGEST_FAILURES,
     INGEST_FILES,
 )
 _OBJECT = pa.schema(
@@ -62,28 +70,31 @@ _TOLD = 20_000  # objects, after which a run says how far it is
 
 
 @dataclass(frozen=True)
-class _Source:
-    """Where the objects of a source lie, how they are read, and which table they fill."""
+class _Kind:
+    """What kind of objects: where they lie, how they are parsed, and which table they fill."""
 
     name: str
-    root: str | None
-    table: Table
-    batches: Batches
+    roots: str | None
+    parse: Callable[[Iterable[Object], Read], Iterator[pa.RecordBatch]]
     at: str
-    claims: Claims
-    beside: Table | None = None
-    """Where records are held that stand beside a row of the table."""
+    claimed: Claimed
+
+    @property
+    def table(self) -> Table:
+        """What they fill."""
+        return self.claimed.claims.table
 
 
 class _Found(NamedTuple):
     """What objects hold: a row per record, what each object held, whether anything in them may be rejected.
 
-    And the folder of the rows, if they are in one.
+    And the objects that were left for another night, each with the reason, and the folder of the rows, if they are in one.
     """
 
     rows: DataFrame
     counts: DataFrame
     has_rejects: bool
+    left: dict[str, str]
     folder: Path | None = None
 
 
@@ -117,151 +128,111 @@ def ingest(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night]) ->
         first = cut
     listed = context.run.tags.get(ACCOUNTS_TAG)
     accounts = frozenset(listed.split(",")) if listed else None
+    unread = Unread(night, context.run.run_id, (first, last), accounts)
     verdicts = {table.name: Verdict(table.name, 0, (), ()) for table in _TABLES}
-    for source in _sources(night):
-        for chunk in _chunks(night, source, first, last, accounts):
-            night.begin_early()
-            night.bytes_read += sum(each.size for each in chunk if each.skipped is None)
-            night.compile_queries(wanted=night.is_large)
-            night.progress.tell("ingest", _extent(source.name, chunk))
-            for verdict in _read_chunk(night, source, chunk, context.run.run_id):
-                verdicts[verdict.table] = _added(verdicts[verdict.table], verdict)
+    for verdict in _read_all(night, unread, (first, last), accounts):
+        verdicts[verdict.table] = _added(verdicts[verdict.table], verdict)
+    for sentence in unread.sentences():
+        context.log.warning(sentence)
     for table in _TABLES:
         night.progress.finished(table.name, f"{verdicts[table.name].row_count:>10,} rows")
         yield from recorded(night, table, verdicts[table.name])
 
 
-def _sources(night: Night) -> list[_Source]:
+def _read_all(
+    night: Night, unread: Unread, days: tuple[date, date], accounts: frozenset[str] | None
+) -> Iterator[Verdict]:
+    """Read every kind of object from each of its sources; one that cannot be listed does not stop the others."""
+    is_sound = True
+    for kind in _kinds(night):
+        sources = open_sources(kind.roots, access_of(night.settings)) if kind.roots else []
+        refused: list[tuple[Source, SourceError]] = []
+        for source in sources:
+            first, last = _first_day(night, source, days[0]), days[1]
+            ledger = Ledger(night.lake, min(first, unread.first), last)
+            again = unread.listed_again(source, kind.name, first)
+            listed = chain(again, source.objects(kind.name, first, last, accounts, unread.report))
+            try:
+                for chunk in lots(listed, ledger, night.settings.chunk_objects, night.settings.chunk_megabytes << 20):
+                    for verdict in _read_lot(night, kind, source, chunk, unread):
+                        is_sound = is_sound and verdict.passed
+                        yield verdict
+            except SourceError as error:
+                refused.append((source, error))
+        report_refused(refused, len(sources), kind.name, unread.report)
+    yield from unread.settle(has_read=is_sound)
+
+
+def _first_day(night: Night, source: Source, first: date) -> date:
+    """Return the day from which a source is listed: of one that has the newest versions alone, where the last night ended."""
+    if not source.has_newest_only:
+        return first
+    of_source = f"source = {night.lake.literal(GUARDDUTY)} AND startswith(uri, {night.lake.literal(source.uri)})"
+    seen = night.lake.read_rows(
+        INGEST_FILES, ["source", "max(publish_date) AS last_day"], of_source, group_by=["source"]
+    )
+    days: list[date] = [first, *(row["last_day"] for row in seen)]
+    return min(days)
+
+
+def _read_lot(
+    night: Night, kind: _Kind, source: Source, chunk: list[SourceObject], unread: Unread
+) -> Iterator[Verdict]:
+    night.begin_early()
+    night.bytes_read += sum(each.size for each in chunk if each.skipped is None)
+    night.compile_queries(wanted=night.is_large)
+    night.progress.tell("ingest", _extent(kind.name, chunk))
+    return _read_chunk(night, kind, source, chunk, unread)
+
+
+def _kinds(night: Night) -> list[_Kind]:
     locate = Locator(tuple(map(str, night.settings.geo_city)), tuple(map(str, night.settings.geo_asn)))
     return [
-        _Source(
+        _Kind(
             CLOUDTRAIL,
             night.settings.cloudtrail,
-            CLOUDTRAIL_EVENTS,
-            lambda objects: cloudtrail.delivery_batches(objects, read_object, locate),
+            lambda objects, read: cloudtrail.delivery_batches(objects, read, locate),
             "event_at",
-            cloudtrail.EVENT_CLAIMS,
-            CLOUDTRAIL_ADDENDA,
+            Claimed(cloudtrail.EVENT_CLAIMS, beside=CLOUDTRAIL_ADDENDA),
         ),
-        _Source(
+        _Kind(
             DIGESTS,
             night.settings.cloudtrail,
-            LOG_DIGESTS,
-            lambda objects: digests.delivery_batches(objects, read_object),
+            digests.delivery_batches,
             "digest_ended_at",
-            digests.CLAIMS,
+            Claimed(digests.CLAIMS),
         ),
-        _Source(
+        _Kind(
             GUARDDUTY,
             night.settings.findings,
-            GUARDDUTY_FINDINGS,
-            lambda objects: guardduty.delivery_batches(objects, read_object),
+            guardduty.delivery_batches,
             "updated_at",
-            guardduty.CLAIMS,
+            Claimed(guardduty.CLAIMS),
         ),
-        _Source(
-            FLOWS,
-            night.settings.flows,
-            VPC_FLOWS,
-            lambda objects: flows.delivery_batches(objects, read_object),
-            "start_at",
-            flows.CLAIMS,
-        ),
+        _Kind(FLOWS, night.settings.flows, flows.delivery_batches, "start_at", Claimed(flows.CLAIMS)),
     ]
 
 
-def _resolve(night: Night, source: _Source, found: _Found, rejected: DataFrame | None) -> cloudtrail.Resolved | None:
-    """Find which rows are new, and make those anew that an addendum corrects; nothing where no row shares its key with another."""
-    lake, claims, day = night.lake, source.claims, partition_of(source.table)
-    delivered = staged_batches(found.folder, source.table) if found.folder else None
-    good = only_good(found.rows, source.table)
-    days = days_in(good.select(day)) if delivered is None else _distinct(delivered([day]))
-    # A table without rows is not worth the time to look for them.
-    beside = {IN_ADDENDA: source.beside} if source.beside else {}
-    stored = {where: table for where, table in {IN_EVENTS: source.table, **beside}.items() if lake.version(table)}
-    narrow = {where: rows for where, table in stored.items() if (rows := lake.narrow(table, days))}
-    if delivered is not None and claims.is_plain and len(narrow) == len(stored):
-        rows = contested_rows({DELIVERED: delivered, **narrow}, claims.key, claims.columns)
-        if rows is None:
-            return None
-        contested = lake.spark.createDataFrame(rows)
-    else:
-        held = {where: lake.read_days(table, days) for where, table in stored.items()}
-        contested = contested_claims(claims, good, held)
-    resolved = resolve(claims, found.rows, contested, rejected=rejected, settle=_settled)
-    if resolved.contested.isEmpty():
-        return None
-    return _corrected(lake, found, resolved) if source.beside else resolved
-
-
-def _corrected(lake: Lake, found: _Found, resolved: cloudtrail.Resolved) -> cloudtrail.Resolved:
-    """Make the events anew that several records are of: these are few, and most lots bring none."""
-    days = days_in(resolved.corrected.select("event_date"))
-    if not days:
-        return resolved
-    addenda = lake.read_days(CLOUDTRAIL_ADDENDA, days) if lake.version(CLOUDTRAIL_ADDENDA) else None
-    existing = lake.read_days(CLOUDTRAIL_EVENTS, days)
-    corrections = cloudtrail.lay_over(resolved.corrected, found.rows, existing, addenda, _settled)
-    changed = resolved.changed_events.unionByName(corrections.events)
-    return resolved._replace(changed_events=changed, addenda=corrections.records)
-
-
-def _distinct(rows: pa.RecordBatchReader) -> list[date | None]:
-    return sorted({day for batch in rows for day in batch.column(0).unique().to_pylist()})
-
-
-def _settled(frame: DataFrame) -> DataFrame:
-    return frame.localCheckpoint()
-
-
-def _chunks(
-    night: Night, source: _Source, first: date, last: date, accounts: frozenset[str] | None
-) -> Iterator[list[SourceObject]]:
-    """Yield new objects of a source, oldest first, in lots that bound memory and show progress."""
-    if source.root is None:
-        return
-    listed = list_objects(source.root, source.name, first, last, accounts)
-    if not listed:
-        return
-    known = _known(night, listed)
-    lot: list[SourceObject] = []
-    size = 0
-    for each in listed:
-        if (each.uri, each.etag) in known:
-            continue
-        lot.append(each)
-        size += each.size
-        if len(lot) >= night.settings.chunk_objects or size >= night.settings.chunk_megabytes << 20:
-            yield lot
-            lot, size = [], 0
-    if lot:
-        yield lot
-
-
-def _known(night: Night, listed: list[SourceObject]) -> set[tuple[str, str]]:
-    """Return which of the listed objects the ledger has: as many as were listed, never the whole ledger."""
-    if night.lake.version(INGEST_FILES) == 0:
-        return set()
-    days = sorted({each.publish_date for each in listed})
-    of_days = f"publish_date BETWEEN DATE'{days[0]}' AND DATE'{days[-1]}'"
-    return {(row["uri"], row["etag"]) for row in night.lake.read_rows(INGEST_FILES, ["uri", "etag"], of_days)}
-
-
-def _read_chunk(night: Night, source: _Source, chunk: list[SourceObject], batch_id: str) -> Iterator[Verdict]:
+def _read_chunk(
+    night: Night, kind: _Kind, source: Source, chunk: list[SourceObject], unread: Unread
+) -> Iterator[Verdict]:
     """Read one chunk and publish what it holds, the ledger last; stops at the first table whose contract breaks."""
-    objects = _frame(night, chunk)
-    with _deliveries(night, source, chunk) as found:
+    with _deliveries(night, kind, source, chunk) as found:
+        objects = _frame(night, [each for each in chunk if each.uri not in found.left])
         before = night.lake.read(REJECTED_RECORDS) if night.lake.version(REJECTED_RECORDS) else None
-        resolved = _resolve(night, source, found, before)
-        new = only_good(found.rows, source.table) if resolved is None else resolved.new_events
+        resolved = resolve_lot(night.lake, kind.claimed, found.rows, found.folder, before)
+        new = only_good(found.rows, kind.table) if resolved is None else resolved.new_events
         not_new = None if resolved is None else resolved.not_new
-        batches = staged_batches(found.folder, source.table, not_new) if found.folder else None
-        ledger = _ledger(cloudtrail.files(found.counts, objects), batch_id)
+        batches = staged_batches(found.folder, kind.table, not_new) if found.folder else None
+        ledger = _ledger(cloudtrail.files(found.counts, objects), unread.batch_id)
         steps: list[tuple[Table, Candidate]] = [
-            *_exceptions(source, found, resolved, before),
-            (source.table, Candidate(new, is_persisted=True, batches=batches)),
+            *_exceptions(kind, found, resolved, before),
+            (kind.table, Candidate(new, is_persisted=True, batches=batches)),
             (INGEST_FILES, Candidate(ledger, is_persisted=True)),
         ]
+        if found.left:
+            unread.report_objects(chunk, found.left)
+            yield from unread.save()
         for table, candidate in steps:
             verdict = publish(night, table, candidate, Consumed())
             yield verdict
@@ -270,7 +241,7 @@ def _read_chunk(night: Night, source: _Source, chunk: list[SourceObject], batch_
 
 
 def _exceptions(
-    source: _Source, found: _Found, resolved: cloudtrail.Resolved | None, before: DataFrame | None
+    kind: _Kind, found: _Found, resolved: cloudtrail.Resolved | None, before: DataFrame | None
 ) -> Iterator[tuple[Table, Candidate]]:
     """Yield what is to be published before the new rows, which most lots have not: each would cost a query to find that out.
 
@@ -286,14 +257,15 @@ def _exceptions(
         return
     if resolved.addenda is not None:
         yield CLOUDTRAIL_ADDENDA, Candidate(resolved.addenda, by_key=True, is_persisted=True)
-    yield source.table, Candidate(resolved.changed_events, by_key=True, is_persisted=True)
+    yield kind.table, Candidate(resolved.changed_events, by_key=True, is_persisted=True)
 
 
 @contextmanager
-def _deliveries(night: Night, source: _Source, chunk: list[SourceObject]) -> Iterator[_Found]:
+def _deliveries(night: Night, kind: _Kind, source: Source, chunk: list[SourceObject]) -> Iterator[_Found]:
     """Read the objects, once, and keep what is in them while the caller looks at it."""
-    ddl = delivery_ddl(source.table)
+    ddl = delivery_ddl(kind.table)
     wanted = [each for each in chunk if each.skipped is None]
+    batches = _batches(source, kind)
     spark = night.lake.spark
     if night.is_on_one_machine:
         with staging_folder(night.settings.lake_uri) as folder:
@@ -301,17 +273,30 @@ def _deliveries(night: Night, source: _Source, chunk: list[SourceObject]) -> Ite
             for begin in range(0, len(wanted), _TOLD):
                 part = wanted[begin : begin + _TOLD]
                 objects = _frame(night, part).repartition(_tasks(part))
-                counts.append(stage(objects, source.batches, source.at, folder))
-                night.progress.tell("ingest", f"{source.name}, {begin + len(part):,} of {len(wanted):,} objects read")
+                counts.append(stage(objects, batches, kind.at, folder))
+                night.progress.tell("ingest", f"{kind.name}, {begin + len(part):,} of {len(wanted):,} objects read")
             counted = pa.concat_tables(counts)
             has_rejects = bool(pc.sum(counted["rejected_count"]).as_py())
-            yield _Found(staged_rows(spark, ddl, folder), spark.createDataFrame(counted), has_rejects, folder)
+            left = _left(counted.filter(pc.starts_with(counted["reason"], LEFT)))
+            yield _Found(staged_rows(spark, ddl, folder), spark.createDataFrame(counted), has_rejects, left, folder)
     else:
         # Neighbours in time go to the same task: it then writes few days, and a day lies in few files.
         objects = _frame(night, wanted).repartitionByRange(_tasks(wanted), "publish_date", "uri")
-        kept = parse_objects(objects, source.batches, ddl).persist()
-        yield _Found(kept, cloudtrail.count_rows(kept, source.at), has_rejects=True)
+        kept = parse_objects(objects, batches, ddl).persist()
+        counted_rows = cloudtrail.count_rows(kept, kind.at)
+        left = _left(counted_rows.where(F.col("reason").startswith(LEFT)).toArrow())
+        yield _Found(kept, counted_rows, has_rejects=True, left=left)
         kept.unpersist()
+
+
+def _batches(source: Source, kind: _Kind) -> Batches:
+    """Return what workers do, without anything that stays on the driver."""
+    parse = kind.parse
+    return lambda objects: source.apply(parse, objects)
+
+
+def _left(counted: pa.Table) -> dict[str, str]:
+    return dict(zip(counted["uri"].to_pylist(), counted["reason"].to_pylist(), strict=True))
 
 
 def _frame(night: Night, objects: list[SourceObject]) -> DataFrame:

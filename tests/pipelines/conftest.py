@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from datetime import date
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,10 +21,12 @@ from pipelines.lake import Lake
 from pipelines.night import Night
 from pipelines.run import Outcome, run_nightly
 from pipelines.settings import Settings, load_settings
+from tests.s3_server import TestBucket, running_server
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+_NUMBERS = count()
 FIRST, LAST = date(2026, 2, 26), date(2026, 3, 6)
 
 
@@ -70,6 +73,18 @@ def settings_of(organisation: Path, lake: Path) -> Settings:
         geo_city=(organisation / "geo" / "city.mmdb",),
         geo_asn=(organisation / "geo" / "asn.mmdb",),
     )
+
+
+@pytest.fixture(scope="session")
+def s3_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_server(tmp_path_factory.mktemp("s3")) as address:
+        yield address
+
+
+@pytest.fixture
+def bucket(s3_address: str) -> TestBucket:
+    """A bucket of the test's own."""
+    return TestBucket(s3_address, f"bucket-{next(_NUMBERS)}")
 
 
 @pytest.fixture

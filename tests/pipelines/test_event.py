@@ -13,6 +13,7 @@ import pytest
 from deltalake import DeltaTable
 
 from expectations.tables import CLOUDTRAIL_EVENTS, CREDENTIAL_SESSIONS, SESSION_USAGE, TABLES
+from pipelines.event import record_of
 from pipelines.lake import Consumed, Lake
 from pipelines.preflight import DONE, IN_PART, NOTHING
 from pipelines.sources.folder import CLOUDTRAIL, list_objects, read_object
@@ -158,3 +159,21 @@ def test_event__of_an_object_that_was_put_there_again_is_the_same(said, lake):
 
 def test_event__needs_a_lake(said, tmp_path):
     assert said("event", "x", "--lake", tmp_path / "none")[0] == NOTHING
+
+
+def test_record_of__reads_the_object_from_s3_again(bucket):
+    body = gzip.compress(json.dumps({"Records": [record("one")]}).encode())
+    etag = bucket.put("AWSLogs/a b.json.gz", body)
+    [batch] = delivery_batches([Object("s3://b/a", etag, HOME)], lambda _uri: body, lambda _address: NOWHERE)
+    [event] = batch.to_pylist()
+    copy = event | {"source_uri": f"s3://{bucket.name}/AWSLogs/a%20b.json.gz"}
+    found, problem = record_of(copy, bucket.access)
+    assert (found["eventID"], problem) == ("one", None)
+    assert SECRET not in json.dumps(found)
+    bucket.put("AWSLogs/a b.json.gz", gzip.compress(json.dumps({"Records": [record("one")]}).encode(), mtime=1))
+    assert record_of(copy, bucket.access)[1] == "the object was put there again; this record is the same"
+    bucket.deny("GetObject", "AWSLogs/")
+    assert record_of(copy, bucket.access) == (None, "the object cannot be read (access denied)")
+    bucket.allow()
+    bucket.client.delete_object(Bucket=bucket.name, Key="AWSLogs/a b.json.gz")
+    assert record_of(copy, bucket.access) == (None, "the object is gone")

@@ -112,7 +112,7 @@ def test_nightly__tells_the_story(ran: Ran) -> None:
 
 def test_nightly__again_changes_nothing_and_reads_nothing(ran: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
     before = {table.name: ran.lake.version(table) for table in TABLES}
-    monkeypatch.setattr("pipelines.assets.ingest.read_object", _unexpected)
+    monkeypatch.setattr("pipelines.sources.listing.read_object", _unexpected)
     assert run_nightly(Night(ran.settings), FIRST, LAST).succeeded
     again = Lake(ran.lake.uri, lambda: ran.lake.spark)
     assert {table.name: again.version(table) for table in TABLES} == before

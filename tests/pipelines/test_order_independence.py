@@ -18,6 +18,7 @@ from expectations.tables import (
     CLOUDTRAIL_EVENTS,
     CREDENTIAL_ISSUANCES,
     CREDENTIAL_SESSIONS,
+    INGEST_FAILURES,
     INGEST_FILES,
     INVESTIGATIONS,
     LOG_COVERAGE,
@@ -102,7 +103,7 @@ def test_nightly__in_any_order_with_copies_and_redeliveries_and_kills_the_tables
 
 
 def test_nightly__a_run_was_ended_after_a_commit_to_every_table(lakes: Lakes) -> None:
-    assert lakes.killed == {table.name for table in TABLES}
+    assert lakes.killed == {table.name for table in TABLES} - {INGEST_FAILURES.name}  # everything could be read
 
 
 def test_nightly__a_correction_of_the_night_before_binds_the_session(lakes: Lakes) -> None:
@@ -147,7 +148,7 @@ def _rows(lake: Lake, table: Table, condition: str) -> list[dict[str, Any]]:
 
 
 def test_nightly__there_is_something_to_compare(lakes: Lakes) -> None:
-    assert all(lakes.whole.read(table).count() > 0 for table in TABLES)
+    assert all(lakes.whole.read(table).count() > 0 for table in TABLES if table is not INGEST_FAILURES)
     assert lakes.whole.read(CLOUDTRAIL_EVENTS).where("addendum_event_id IS NOT NULL").count() > 1
     assert lakes.whole.read(LOG_COVERAGE).where("size(gap_hours) > 0").count() > 1
     assert lakes.whole.read(REJECTED_RECORDS).count() > 1

@@ -13,6 +13,7 @@ from pipelines import preflight
 from pipelines.preflight import DONE, IN_PART, NOTHING, WRONG_USE
 from pipelines.spark import JavaMissingError
 from tests.pipelines.conftest import put
+from tests.s3_server import TestBucket
 
 # -- sources ---------------------------------------------------------------------------------------------------------
 
@@ -135,6 +136,51 @@ def test_run__where_the_clock_is_behind_nothing_is_lost_and_the_sentence_says_wh
     assert asked == [(date(2026, 3, 1), date(2026, 3, 2))]
 
 
+def test_run__of_a_bucket_asks_for_the_days_it_has_and_says_which_account_is_denied(said, asked, bucket, monkeypatch):
+    for account, day in (
+        ("111111111111", "2026/03/02"),
+        ("111111111111", "2026/03/04"),
+        ("222222222222", "2026/03/09"),
+    ):
+        bucket.put(f"AWSLogs/{account}/CloudTrail/us-east-1/{day}/a.json.gz")
+    denied = "AWSLogs/222222222222/CloudTrail/"
+    bucket.deny("ListBucket", denied)
+    monkeypatch.setenv("ROLESCOPE_S3_ENDPOINT", bucket.address)
+    status, text = said("run", "--cloudtrail", f"s3://{bucket.name}")
+    assert (status, asked) == (IN_PART, [(date(2026, 3, 2), date(2026, 3, 4))])
+    assert text.splitlines()[-1] == (
+        f"left out: cloudtrail of account 222222222222: s3://{bucket.name}/{denied}: access denied (AccessDenied); "
+        "it is read in a later night"
+    )
+    assert said("run", "--cloudtrail", f"s3://{bucket.name}/AWSLogs/222222222222") == (
+        NOTHING,
+        f"rolescope: cloudtrail: s3://{bucket.name}/{denied} cannot be listed: access denied (AccessDenied)",
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("S3_ENDPOINT", "127.0.0.1:9000", "write it as https://host or https://host:port"),
+        ("AWS_ROLE", "reader", "write it as arn:aws:iam::111111111111:role/name"),
+        ("AWS_REGION", "Frankfurt", "write it as eu-west-1"),
+        ("S3_THREADS", "0", "input should be greater than or equal to 1"),
+    ],
+)
+def test_run__a_wrong_setting_of_aws_is_named(said, asked, logs, monkeypatch, wrong):
+    variable, value, expected = wrong
+    monkeypatch.setenv(f"ROLESCOPE_{variable}", value)
+    name = f"setting {variable.lower()} (ROLESCOPE_{variable})"
+    assert said("run", *logs) == (WRONG_USE, f"rolescope: {name}: {value!r}: {expected}")
+
+
+@pytest.mark.parametrize("root", ["https://bucket/prefix", "s3://", "gs://bucket"])
+def test_run__an_address_that_is_none_is_refused(said, asked, root):
+    status, text = said("run", "--cloudtrail", root)
+    assert (status, asked) == (NOTHING, [])
+    assert "s3://bucket/prefix" in text
+
+
 # -- lake, reports and Java --------------------------------------------------------------------------------------------
 
 
@@ -176,13 +222,46 @@ def test_run__other_things_in_the_lake_folder_do_no_harm(said, asked, logs, tmp_
     assert said("run", *logs)[0] == DONE
 
 
-def test_run__a_remote_lake_needs_a_folder_for_reports(said, asked, logs, tmp_path):
-    assert said("run", *logs, "--lake", "s3a://bucket/lake") == (
+@pytest.fixture
+def on_s3(at_a_prompt: None, bucket: TestBucket, monkeypatch: pytest.MonkeyPatch) -> TestBucket:
+    """A bucket for a lake, and as if Spark had what it needs for it."""
+    monkeypatch.setenv("ROLESCOPE_S3_ENDPOINT", bucket.address)
+    monkeypatch.setattr("pipelines.jars.has_s3_jars", lambda: True)
+    return bucket
+
+
+def test_run__a_remote_lake_needs_a_folder_for_reports_and_is_tried(said, logs, tmp_path, on_s3, asked):
+    bucket = on_s3
+    lake = f"s3a://{bucket.name}/lake"
+    assert said("run", *logs, "--lake", lake) == (
         WRONG_USE,
-        "rolescope: the lake s3a://bucket/lake is no local folder: name one for the reports with --reports",
+        f"rolescope: the lake {lake} is no local folder: name one for the reports with --reports",
     )
-    assert said("run", *logs, "--lake", "s3a://bucket/lake", "--reports", "reports")[0] == DONE
+    assert said("run", *logs, "--lake", lake, "--reports", "reports")[0] == DONE
     assert not list(tmp_path.glob("s3a*"))
+    assert "Contents" not in bucket.client.list_objects_v2(Bucket=bucket.name)  # what was tried is gone again
+    assert said("run", *logs, "--lake", "s3a://not-there", "--reports", "reports") == (
+        NOTHING,
+        "rolescope: lake: s3a://not-there cannot be read: there is no such bucket (NoSuchBucket)",
+    )
+
+
+def test_run__a_lake_on_s3_without_its_jars_names_the_command(said, asked, logs, monkeypatch):
+    monkeypatch.setattr("pipelines.jars.has_s3_jars", lambda: False)
+    for command in (["run", *logs, "--reports", "reports"], ["event", "x"]):
+        assert said(*command, "--lake", "s3a://bucket/lake") == (
+            NOTHING,
+            "rolescope: the lake s3a://bucket/lake needs Hadoop's client of S3, which is not installed: fetch it with `make s3`",
+        )
+    assert said("run", *logs, "--lake", "s3://bucket/lake", "--reports", "reports") == (
+        WRONG_USE,
+        "rolescope: the lake s3://bucket/lake: write it as s3a://…, which is what Spark calls it",
+    )
+
+
+def test_status__of_a_bucket_without_a_lake_makes_none(said, on_s3):
+    status, text = said("status", "--lake", f"s3a://{on_s3.name}/none")
+    assert (status, text.startswith(f"rolescope: there is no lake in s3a://{on_s3.name}/none")) == (NOTHING, True)
 
 
 @pytest.mark.parametrize("command", [["status"], ["investigate", "--finding", "x"]])
@@ -198,7 +277,7 @@ def test_exit_status_of__looking_for_a_lake_does_not_make_one(said, tmp_path, co
 
 
 @pytest.mark.parametrize(
-    "command", [["run"], ["investigate", "--finding", "x"], ["status", "--lake", "s3a://bucket/lake"]]
+    "command", [["run"], ["investigate", "--finding", "x"], ["status", "--lake", "hdfs://bucket/lake"]]
 )
 def test_exit_status_of__no_java_is_nothing_done(said, logs, monkeypatch, command):
     def none():

@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 
 from expectations.tables.bronze import CLOUDTRAIL_EVENTS, REJECTED_RECORDS
 from transforms.cloudtrail.arrow import delivery_schema, record_batch
-from transforms.cloudtrail.objects import LIMIT, BrokenLine, Read, UnreadableError, documents, unpacked
+from transforms.cloudtrail.objects import LEFT, LIMIT, BrokenLine, LeftError, Read, UnreadableError, documents, unpacked
 from transforms.cloudtrail.records import FIELDS, event_row, place_finder
 from transforms.cloudtrail.scrubbing import SUSPICIOUS, excerpt, scrubbed, scrubbed_text
 from transforms.enrichment import Location
@@ -78,7 +78,8 @@ def delivery_batches(
 
     Args:
         objects: what to read.
-        read: from uri to the object's bytes, as they lie there; an OSError rejects the object.
+        read: from uri to the object's bytes, as they lie there; an OSError rejects the object, a `LeftError` leaves it for
+            another night.
         locate: from address to `Location`.
         limit: the largest object, in bytes unpacked.
 
@@ -120,6 +121,8 @@ def deliveries_of(source: Object, read: Read, limit: int, split: Callable[[bytes
         data = read(source.uri)
         data = unpacked(data, limit)
         records = split(data)
+    except LeftError as error:
+        yield Delivery(source, -1, None, _NO_RECORD, f"{LEFT}{error}")
     except OSError as error:
         yield Delivery(source, -1, None, data, f"cannot be opened: {error.strerror or error}")
     except UnreadableError as error:
@@ -197,9 +200,10 @@ def rejection(delivery: Delivery, reason: str) -> tuple[str, str | None, str | N
 
 
 def rejects(deliveries: DataFrame) -> DataFrame:
-    """Return the rejected records among the deliveries, in the shape of rejected_records."""
+    """Return the rejected records among the deliveries, in the shape of rejected_records; what was left is not rejected."""
+    is_left = F.col("reason").startswith(LEFT)
     return REJECTED_RECORDS.conform(
-        deliveries.where(F.col("reason").isNotNull()).select(
+        deliveries.where(F.col("reason").isNotNull() & ~is_left).select(
             F.col("source_uri").alias("uri"),
             F.col("source_etag").alias("etag"),
             "record_index",

@@ -18,6 +18,13 @@ _MOST_DIGITS = 300  # of a whole number, before it is no number of ours
 
 Read = Callable[[str], bytes]
 
+LEFT = "left for another night: "
+"""How the reason begins why an object was not read, though it may be later: it is neither rejected nor in the ledger."""
+
+
+class LeftError(OSError):
+    """An object cannot be read now, and may be another time (no right, throttled, no connection); the message says why."""
+
 
 class UnreadableError(Exception):
     """An object, or one record of it, cannot be read; the message is the reason, in words."""
