@@ -93,4 +93,5 @@ def test_definitions__every_table_is_an_asset_with_its_columns_and_a_blocking_ch
     assert {key.to_user_string() for key in graph.get_all_asset_keys()} == {
         *(table.name for table in TABLES),
         "reports",
+        *("expired_days", "compacted_days", "vacuumed_files"),
     }
