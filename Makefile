@@ -24,6 +24,7 @@ demo: $(READY) ## Generate an organisation, run the nightly job over it
 	@$(BIN)/python -m benchmarks.demo
 
 test: $(READY) ## Run the whole suite
+	@$(BIN)/python -m pipelines.jars --s3 > /dev/null
 	@$(BIN)/python -m pytest
 
 bench: $(READY) ## Measure rolescope beside a DuckDB script (an hour)
