@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -24,6 +26,7 @@ from pipelines.sources.aws import Access
 KEY, SECRET = "rolescope-test", "rolescope-test-secret"
 
 _PATIENCE = 60  # seconds
+_PR_SET_PDEATHSIG = 1
 
 
 @contextmanager
@@ -46,10 +49,10 @@ def running_server(folder: Path) -> Iterator[str]:
     command = [
         weed, "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", f"-s3.config={keys}",
         f"-s3.port={ports[0]}", f"-master.port={ports[1]}", f"-volume.port={ports[2]}", f"-filer.port={ports[3]}",
-        "-s3.port.iceberg=0", "-volume.max=500", "-master.volumeSizeLimitMB=64", "-master.telemetry=false",
+        "-s3.port.iceberg=0", "-s3.port.lance=0", "-volume.max=500", "-master.volumeSizeLimitMB=64", "-master.telemetry=false",
     ]  # fmt: skip
     with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, preexec_fn=_end_with_parent)  # noqa: PLW1509
     try:
         address = f"http://127.0.0.1:{ports[0]}"
         _wait_for(address, server, folder / "log")
@@ -57,6 +60,12 @@ def running_server(folder: Path) -> Iterator[str]:
     finally:
         server.kill()  # what it keeps goes with it, and to be asked it waits a minute for its clients
         server.wait()
+
+
+def _end_with_parent() -> None:
+    """Have Linux end the server with the suite, also where that is killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def s3_client(address: str) -> Any:
