@@ -18,18 +18,28 @@ from pipelines.spark import java_home
 
 HOST = "127.0.0.1"
 _HOME = Path(pyspark.__file__).parent
+# What this cluster's operator has set: it has two cores, and its tables are small.
+_DEFAULTS = {
+    "spark.databricks.delta.snapshotPartitions": "1",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.hadoop.fs.file.impl": "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem",
+    "spark.executor.memory": "1g",
+    "spark.ui.enabled": "false",
+}
 _DELTA = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-    "spark.databricks.delta.snapshotPartitions": "2",
-    "spark.sql.shuffle.partitions": "4",
 }
 
 
 @contextmanager
 def cluster(folder: Path, workers: int = 2) -> Iterator[str]:
-    """Run a master and workers of one core each; the master's address."""
+    """Run a master and workers of one core each; the master's address. Its defaults are in `folder` (`SPARK_CONF_DIR`)."""
     port = _free_port()
+    defaults = "".join(f"{key} {value}\n" for key, value in _DEFAULTS.items())
+    (folder / "spark-defaults.conf").write_text(defaults, encoding="utf-8")
     with ExitStack() as running:
         master = ["org.apache.spark.deploy.master.Master", "--host", HOST, "--port", str(port), "--webui-port", "0"]
         running.enter_context(_process("master", master, folder, "New state: ALIVE"))
@@ -45,16 +55,18 @@ def cluster(folder: Path, workers: int = 2) -> Iterator[str]:
 def connect_server(master: str, folder: Path) -> Iterator[str]:
     """Run a Spark Connect server whose work is done by a cluster; its address."""
     port = _free_port()
-    settings = _DELTA | {
-        "spark.connect.grpc.binding.address": HOST,
-        "spark.connect.grpc.binding.port": str(port),
-        "spark.driver.host": HOST,
-        "spark.driver.bindAddress": HOST,
-        "spark.driver.memory": "2g",
-        "spark.executor.memory": "1g",
-        "spark.ui.enabled": "false",
-        "spark.sql.warehouse.dir": str(folder / "warehouse"),
-    }
+    settings = (
+        _DELTA
+        | _DEFAULTS
+        | {
+            "spark.connect.grpc.binding.address": HOST,
+            "spark.connect.grpc.binding.port": str(port),
+            "spark.driver.host": HOST,
+            "spark.driver.bindAddress": HOST,
+            "spark.driver.memory": "2g",
+            "spark.sql.warehouse.dir": str(folder / "warehouse"),
+        }
+    )
     options = [part for key, value in settings.items() for part in ("--conf", f"{key}={value}")]
     server = ["org.apache.spark.deploy.SparkSubmit", "--master", master, *options]
     server += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "spark-internal"]

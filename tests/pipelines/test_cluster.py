@@ -27,13 +27,21 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with cluster(tmp_path_factory.mktemp("cluster")) as address:
+def conf_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the cluster's defaults are."""
+    return tmp_path_factory.mktemp("cluster")
+
+
+@pytest.fixture(scope="module")
+def master(conf_dir: Path) -> Iterator[str]:
+    with cluster(conf_dir) as address:
         yield address
 
 
 @pytest.fixture(scope="module")
-def made_on(ran: Ran, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Lake]:
+def made_on(
+    ran: Ran, spark: SparkSession, conf_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Lake]:
     """Run the job on a Spark elsewhere and return the lake it made."""
 
     def run(address: str) -> Lake:
@@ -51,6 +59,7 @@ def made_on(ran: Ran, spark: SparkSession, tmp_path_factory: pytest.TempPathFact
         environment = os.environ | {
             "ROLESCOPE_SPARK_MASTER": address,
             "DAGSTER_HOME": str(folder / "dagster"),
+            "SPARK_CONF_DIR": str(conf_dir),
             "SPARK_LOCAL_IP": "127.0.0.1",
         }
         named = [str(part) for option in options.items() for part in option]
