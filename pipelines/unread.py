@@ -6,6 +6,7 @@ row goes when that and the reading went well.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
@@ -22,6 +23,10 @@ from pipelines.sources.folder import SourceError, SourceObject
 from pipelines.sources.listing import Source
 from transforms.cloudtrail.objects import LEFT
 
+# Of an object's address: its day, with the hour that flow logs may have, as it is called plainly or in Hive's way (`day=04`).
+_BELOW_REGION = re.compile(
+    r"/(?:year%3D)?[0-9]{4}/(?:month%3D)?[0-9]{2}/(?:day%3D)?[0-9]{2}/(?:(?:hour%3D)?[0-9]{2}/)?[^/]*\Z", re.ASCII
+)
 _SAID = 20  # failures that a run names
 _COLUMNS = pa.schema(
     [
@@ -158,4 +163,4 @@ def _region_of(uri: str) -> str:
     """Return the address of all objects of an account and region: that of their days, or of a region's findings."""
     if uri.startswith("guardduty://"):
         return "/".join(uri.split("/", 3)[:3]) + "/"
-    return uri.rsplit("/", 4)[0] + "/"
+    return _BELOW_REGION.sub("/", uri)

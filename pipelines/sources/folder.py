@@ -308,7 +308,7 @@ def _hours(source: str, day: Path, refuse: _Refuse) -> list[Path]:
 
 
 def _is_hour(name: str) -> bool:
-    return _HOUR.fullmatch(_HIVE.sub("", name)) is not None
+    return _HOUR.fullmatch(plain_name(name)) is not None
 
 
 def _region(day: Path) -> str:
@@ -319,7 +319,12 @@ def _region(day: Path) -> str:
 
 def _plain(folder: Path) -> tuple[str, ...]:
     """Return the parts of a path as they are called without Hive's names before them."""
-    return tuple(_HIVE.sub("", part) for part in folder.parts)
+    return tuple(map(plain_name, folder.parts))
+
+
+def plain_name(part: str) -> str:
+    """Return a part of a path as it is called without Hive's name before it: `04` for `day=04`."""
+    return _HIVE.sub("", part)
 
 
 def _day_of(parts: tuple[str, ...]) -> date | None:

@@ -25,13 +25,30 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipelines.settings import FIRST_DAY
 from pipelines.sources.aws import Access, client, in_words
 from pipelines.sources.failures import Failure, Report
-from pipelines.sources.folder import CLOUDTRAIL, DIGESTS, GUARDDUTY, LAYOUTS, SourceError, SourceObject, ending_problem
+from pipelines.sources.folder import (
+    CLOUDTRAIL,
+    DIGESTS,
+    FLOWS,
+    GUARDDUTY,
+    LAYOUTS,
+    SourceError,
+    SourceObject,
+    ending_problem,
+    plain_name,
+)
 from pipelines.sources.s3_objects import read_ahead
 
-_FOLDERS = {CLOUDTRAIL: "CloudTrail", DIGESTS: "CloudTrail-Digest", GUARDDUTY: "GuardDuty"}
+_FOLDERS = {CLOUDTRAIL: "CloudTrail", DIGESTS: "CloudTrail-Digest", GUARDDUTY: "GuardDuty", FLOWS: "vpcflowlogs"}
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _ORGANISATION = re.compile(r"o-[a-z0-9]{10,32}")
+_HIVE_ACCOUNT = (
+    "aws-account-id="  # flow logs may lie in Hive's way: `aws-account-id=<account>/aws-service=vpcflowlogs/…/day=DD`
+)
+_PLAIN_DAYS, _HIVE_DAYS = "%Y/%m/%d", "year=%Y/month=%m/day=%d"
 _IN_DAY = re.compile(r"([0-9]{4}/[0-9]{2}/[0-9]{2})/([^/]+)")
+_IN_DAY_OR_HOUR = re.compile(
+    r"((?:year=)?[0-9]{4}/(?:month=)?[0-9]{2}/(?:day=)?[0-9]{2})/(?:(?:hour=)?[0-9]{2}/)?([^/]+)", re.ASCII
+)
 _DEEPEST_PREFIX = 9  # levels down to an account, as in a folder
 _WIDEST_PREFIX = 1_000  # prefixes beside each other that are looked into: more are no place where trails lie
 _SLICE = 7  # days that are listed together, so that the oldest come first
@@ -60,6 +77,17 @@ class _Region:
     source: str
     account_id: str
     region: str
+
+    def day_prefix(self, day: date) -> str:
+        """What the keys of a day begin with, but for the slash."""
+        days = _HIVE_DAYS if f"/{_HIVE_ACCOUNT}" in f"/{self.base}" else _PLAIN_DAYS
+        return f"{self.base}{day.strftime(days)}"
+
+    def placed(self, key: str) -> tuple[date, str] | None:
+        """Return the day and the name that a key says, null if it lies in no day. Of flow logs alone a day may have hours."""
+        found = (_IN_DAY_OR_HOUR if self.source == FLOWS else _IN_DAY).fullmatch(key[len(self.base) :])
+        day = found and _day_of(_plain(found[1]))
+        return (day, found[2]) if found and day else None
 
 
 def address_of(uri: str) -> Address:
@@ -156,8 +184,8 @@ class Bucket:
         for kind, regions in zip(
             kinds, pool.map(lambda kind: self._try_children(kind, wanted, failures), kinds), strict=True
         ):
-            account_id = kind.split("/")[-3]
-            found += [_Region(each, each, wanted, account_id, each.split("/")[-2]) for each in regions]
+            account_id = _plain(kind).split("/")[-3]
+            found += [_Region(each, each, wanted, account_id, _plain(each).split("/")[-2]) for each in regions]
         if failures and len(failures) >= len(kinds):  # none answers
             raise SourceError(f"{wanted}: {failures[0].prefix} cannot be listed: {failures[0].reason}")
         for failure in failures:
@@ -167,11 +195,11 @@ class Bucket:
         return found
 
     def _named_region(self, wanted: str) -> _Region | None:
-        """Return the region that the address itself names: `…/<account>/<kind>/<region>[/YYYY[/MM[/DD]]]/`."""
-        parts = self._address.prefix.split("/")[:-1]
+        """Return the region that the address itself names: `…/<account>/<kind>/<region>[/YYYY[/MM[/DD[/HH]]]]/`."""
+        parts = _plain(self._address.prefix).split("/")[:-1]
         for index in range(len(parts) - 2):
             if _ACCOUNT.fullmatch(parts[index]) and parts[index + 1] == _FOLDERS[wanted]:
-                base = "/".join(parts[: index + 3]) + "/"
+                base = "/".join(self._address.prefix.split("/")[: index + 3]) + "/"
                 return _Region(base, self._address.prefix, wanted, parts[index], parts[index + 2])
         return None
 
@@ -184,12 +212,13 @@ class Bucket:
             below: list[str] = []
             inner: list[str] = []
             for prefix in level:
-                parts = prefix.split("/")[:-1]
+                parts = _plain(prefix).split("/")[:-1]
                 if len(parts) > 1 and parts[-1] == _FOLDERS[wanted] and _ACCOUNT.fullmatch(parts[-2]):
                     yield prefix
                 elif parts and _ACCOUNT.fullmatch(parts[-1]):
-                    if accounts is None or parts[-1] in accounts:
-                        yield f"{prefix}{_FOLDERS[wanted]}/"
+                    is_hive = prefix.split("/")[-2].startswith(_HIVE_ACCOUNT)
+                    if (accounts is None or parts[-1] in accounts) and (wanted == FLOWS or not is_hive):
+                        yield f"{prefix}{'aws-service=' if is_hive else ''}{_FOLDERS[wanted]}/"
                 else:
                     inner.append(prefix)
             for prefix, children in zip(
@@ -210,7 +239,7 @@ class Bucket:
             return []
 
     def _failure(self, source: str, prefix: str, error: Exception) -> Failure:
-        parts = prefix.split("/")[:-1]
+        parts = _plain(prefix).split("/")[:-1]
         at = next((n for n in reversed(range(len(parts))) if _ACCOUNT.fullmatch(parts[n])), None)
         account_id = parts[at] if at is not None else None
         region = parts[at + 2] if at is not None and len(parts) > at + 2 else None
@@ -247,7 +276,8 @@ class Bucket:
     # -- days ----------------------------------------------------------------------------------------------------------
 
     def _outermost_days(self, region: _Region, first: date, last: date, report: Report) -> list[date]:
-        levels = 3 - region.prefix.removeprefix(region.base).count("/")  # that the address does not name itself
+        named = region.prefix.removeprefix(region.base)
+        levels = max(0, 3 - named.count("/"))  # that the address does not name itself
         try:
             ends = (self._end(region, region.prefix, levels, (first, last), is_last=end) for end in (False, True))
             return [day for day in ends if day]
@@ -258,7 +288,7 @@ class Bucket:
     def _end(self, region: _Region, prefix: str, levels: int, span: tuple[date, date], *, is_last: bool) -> date | None:
         """Return the first or last day below a prefix that lies in the span: the way down years, months and days."""
         if levels == 0:
-            day = _day_of(prefix.removeprefix(region.base).rstrip("/"))
+            day = _day_of("/".join(_plain(prefix.removeprefix(region.base)).split("/")[:3]))
             return day if day and _is_in(day, span) else None
         children = [each for each in self._children(prefix) if _may_be_in(each.removeprefix(region.base), span)]
         for child in reversed(children) if is_last else children:
@@ -309,16 +339,15 @@ class Bucket:
         """Return a page of a region's objects, and what the next one is asked for with."""
         # The digit after the slash: behind all keys of the day before, and behind those of the last day. A day's own prefix would
         # do on AWS; SeaweedFS then begins behind that day.
-        begin, end = (f"{region.base}{day:%Y/%m/%d}0" for day in (span[0] - timedelta(days=1), span[1]))
+        begin, end = (f"{region.day_prefix(day)}0" for day in (span[0] - timedelta(days=1), span[1]))
         answer = self._ask(Prefix=region.prefix, StartAfter=begin, ContinuationToken=token)
         found: list[SourceObject] = []
         for each in answer.get("Contents", ()):
             if each["Key"] > end:
                 return found, None
-            placed = _IN_DAY.fullmatch(each["Key"][len(region.base) :])
-            day = placed and _day_of(placed[1])
-            if placed and day:
-                found.append(self._object(region, day, placed[2], each))
+            placed = region.placed(each["Key"])
+            if placed:
+                found.append(self._object(region, *placed, each))
         return found, answer.get("NextContinuationToken")
 
     def _object(self, region: _Region, day: date, name: str, listed: dict[str, Any]) -> SourceObject:
@@ -355,7 +384,11 @@ def _towards_accounts(prefix: str, children: list[str]) -> list[str]:
     names = {each: each.split("/")[-2] for each in children}
     if "AWSLogs" in names.values():
         return [each for each, name in names.items() if name == "AWSLogs"]
-    known = [each for each, name in names.items() if _ACCOUNT.fullmatch(name) or _ORGANISATION.fullmatch(name)]
+    known = [
+        each
+        for each, name in names.items()
+        if _ACCOUNT.fullmatch(name.removeprefix(_HIVE_ACCOUNT)) or _ORGANISATION.fullmatch(name)
+    ]
     if known:
         return known
     if len(children) > _WIDEST_PREFIX:
@@ -371,12 +404,18 @@ def _day_of(text: str) -> date | None:
         return None
 
 
+def _plain(key: str) -> str:
+    """Return a key, or a part of one, without Hive's names."""
+    return "/".join(map(plain_name, key.split("/"))) if "=" in key else key
+
+
 def _is_in(day: date, span: tuple[date, date]) -> bool:
     return span[0] <= day <= span[1]
 
 
 def _may_be_in(below: str, span: tuple[date, date]) -> bool:
     """Whether days below `YYYY/`, `YYYY/MM/` or `YYYY/MM/DD/` may lie in the span. What is no number is none."""
+    below = _plain(below)
     parts = below.rstrip("/").split("/")
     if not all(part.isascii() and part.isdigit() for part in parts):
         return False

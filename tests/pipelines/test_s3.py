@@ -12,12 +12,13 @@ from datetime import date
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
 
 from pipelines.sources.aws import client
 from pipelines.sources.failures import Failure
-from pipelines.sources.folder import CLOUDTRAIL, DIGESTS, GUARDDUTY, SourceError
+from pipelines.sources.folder import CLOUDTRAIL, DIGESTS, FLOWS, GUARDDUTY, SourceError
 from pipelines.sources.s3 import Bucket, address_of
 from tests.s3_server import TestBucket
 
@@ -79,16 +80,10 @@ def test_objects__are_found_whichever_prefix_above_them_is_named(bucket, above, 
     steps = [above, *(f"{above}{inside[: at + 1]}" for at, each in enumerate(inside) if each == "/")]
     for below in ["", *steps]:
         address = Bucket(f"s3://{bucket.name}/", bucket.access)
-        source = Bucket(address.uri + "/".join(map(_quoted, below.split("/"))), bucket.access)
+        source = Bucket(address.uri + "/".join(map(quote, below.split("/"))), bucket.access)
         [found] = source.objects(CLOUDTRAIL, *DAYS, None, _never().append)
         assert (found.account_id, found.region, found.publish_date) == (ACCOUNT, "us-east-1", DAY), below
         assert found.uri.isascii()
-
-
-def _quoted(part: str) -> str:
-    from urllib.parse import quote  # noqa: PLC0415
-
-    return quote(part)
 
 
 def test_address_of__takes_either_scheme_and_refuses_what_names_no_bucket():
@@ -193,6 +188,110 @@ def _peak_of_listing(number: int) -> float:
     script = Path(__file__).with_name("listing_memory.py")
     told = subprocess.run([sys.executable, script, str(number)], capture_output=True, text=True, check=True).stdout
     return float(told)
+
+
+# -- flow logs -------------------------------------------------------------------------------------------------------
+
+HIVE = "AWSLogs/aws-account-id={account}/aws-service=vpcflowlogs/aws-region={region}/year={0}/month={1}/day={2}"
+
+
+def flow_key(day="2026/03/02", hour="", *, hive=False, account=ACCOUNT, region="eu-west-1", name=None) -> str:
+    folder = HIVE if hive else "AWSLogs/{account}/vpcflowlogs/{region}/{0}/{1}/{2}"
+    below = f"{'hour=' if hive else ''}{hour}/" if hour else ""
+    named = name or ("a.log.parquet" if hive else "a.log.gz")
+    return f"{folder.format(*day.split('/'), account=account, region=region)}/{below}{named}"
+
+
+def seen(objects) -> set[tuple[str, str, date, str]]:
+    return {(each.account_id, each.region, each.publish_date, unquote(each.uri.rsplit("/", 1)[1])) for each in objects}
+
+
+@pytest.mark.parametrize("hive", [False, True], ids=["plain", "hive"])
+def test_flows__of_the_days_are_found_with_and_without_hours_and_no_other_day_is_listed(bucket, hive):
+    inside = [flow_key(hive=hive), flow_key(hour="00", hive=hive), flow_key("2026/03/04", "23", hive=hive)]
+    outside = [
+        flow_key(day, hour, hive=hive) for day in ("2025/12/31", "2026/02/28", "2026/03/05") for hour in ("", "23")
+    ]
+    for each in [*inside, *outside]:
+        bucket.put(each)
+    with asked_of(bucket) as asked:
+        found = listed(bucket, wanted=FLOWS)
+    assert sorted(unquote(each.uri) for each in found) == sorted(f"s3://{bucket.name}/{each}" for each in inside)
+    assert {(each.account_id, each.region, each.source, each.skipped) for each in found} == {
+        (ACCOUNT, "eu-west-1", FLOWS, None)
+    }
+    assert sorted(each.publish_date for each in found) == [date(2026, 3, 2), date(2026, 3, 2), date(2026, 3, 4)]
+    assert min(each for _, keys in asked for each in keys) in inside  # the history is not listed
+    assert not [
+        prefix for prefix, _ in asked if "hour=" in prefix or "2026" in prefix
+    ]  # nor a day, nor an hour, by itself
+
+
+@pytest.mark.parametrize("hive", [False, True], ids=["plain", "hive"])
+def test_flows__are_found_whichever_prefix_above_them_is_named(bucket, hive):
+    inside = flow_key(hour="10", hive=hive)
+    bucket.put(f"a/{inside}")
+    whole = f"a/{inside}"
+    for below in ["", *(whole[: at + 1] for at, each in enumerate(whole) if each == "/")]:
+        [found] = listed(bucket, below, wanted=FLOWS)
+        assert (found.account_id, found.region, found.publish_date) == (ACCOUNT, "eu-west-1", DAY), below
+        source = Bucket(f"s3://{bucket.name}/{below}", bucket.access)
+        assert source.days(FLOWS, None, None, None, _never().append) == [DAY], below
+
+
+def test_flows__both_forms_lie_beside_each_other_and_beside_a_trail(bucket):
+    bucket.put(key())
+    bucket.put(flow_key())
+    bucket.put(flow_key(hive=True))
+    bucket.put(flow_key(hive=True, account=OTHER, hour="10"))
+    assert seen(listed(bucket, wanted=FLOWS)) == {
+        (ACCOUNT, "eu-west-1", DAY, "a.log.gz"),
+        (ACCOUNT, "eu-west-1", DAY, "a.log.parquet"),
+        (OTHER, "eu-west-1", DAY, "a.log.parquet"),
+    }
+    with asked_of(bucket) as asked:
+        assert seen(listed(bucket, wanted=FLOWS, accounts=frozenset({OTHER}))) == {
+            (OTHER, "eu-west-1", DAY, "a.log.parquet")
+        }
+        assert names(listed(bucket)) == ["a.json.gz"]
+    assert not [prefix for prefix, _ in asked if f"aws-account-id={ACCOUNT}" in prefix]
+
+
+def test_flows__the_days_are_found_by_prefixes_alone(bucket):
+    for day in ("2024/05/06", "2025/01/01", "9999/12/31", "2026/13/01"):
+        bucket.put(flow_key(day, "10", hive=True))
+    bucket.put(flow_key("2026/03/02", "10"))
+    source = Bucket(f"s3://{bucket.name}", bucket.access)
+    with asked_of(bucket) as asked:
+        days = source.days(FLOWS, None, None, None, _never().append)
+    assert days == [date(2024, 5, 6), date(2025, 1, 1), DAY]
+    assert [keys for _, keys in asked if keys] == []
+
+
+def test_flows__what_is_none_is_skipped_with_its_reason_or_has_no_day(bucket):
+    for name in ("a.log", "a.txt"):
+        bucket.put(flow_key(name=name))
+    for wrong in (flow_key("2026/02/31"), flow_key(hour="1"), flow_key(hour="10/11"), flow_key(hour="10/x")):
+        bucket.put(wrong)
+    assert {each.uri.rsplit("/", 1)[1]: each.skipped for each in listed(bucket, wanted=FLOWS)} == {
+        "a.log": None,
+        "a.txt": "not one of .log.gz, .log, .parquet",
+    }
+
+
+def test_flows__hives_account_that_is_denied_is_reported_and_read_again_by_its_address(bucket):
+    bucket.put(flow_key())
+    bucket.put(flow_key(hive=True, account=OTHER))
+    bucket.deny("ListBucket", f"AWSLogs/aws-account-id={OTHER}/")
+    failures: list[Failure] = []
+    assert seen(listed(bucket, wanted=FLOWS, failures=failures)) == {(ACCOUNT, "eu-west-1", DAY, "a.log.gz")}
+    [failure] = failures
+    assert (failure.source, failure.account_id, failure.reason) == (FLOWS, OTHER, "access denied (AccessDenied)")
+    bucket.allow()
+    part = Bucket(f"s3://{bucket.name}/", bucket.access).within(failure.prefix)
+    assert part is not None
+    again = part.objects(FLOWS, *DAYS, None, _never().append)
+    assert seen(again) == {(OTHER, "eu-west-1", DAY, "a.log.parquet")}
 
 
 # -- what cannot be listed -------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from isal import igzip, isal_zlib
 
 from transforms.cloudtrail.deliveries import Object
-from transforms.cloudtrail.objects import Read, UnreadableError
+from transforms.cloudtrail.objects import LEFT, LeftError, Read, UnreadableError
 from transforms.flows.formats import NAMES, fields_of
 from transforms.flows.records import Records, from_columns, from_lines
 from transforms.flows.rows import batches_of, place_of, rejected_object
@@ -36,7 +36,7 @@ def delivery_batches(objects: Iterable[Object], read: Read, limit: int = LIMIT) 
 
     Args:
         objects: what to read; account, where a record has none, and region are taken from the path.
-        read: from uri to the object's bytes; an OSError rejects the object.
+        read: from uri to the object's bytes; an OSError rejects the object, a `LeftError` leaves it for another night.
         limit: the largest object, in bytes unpacked.
 
     Returns:
@@ -49,6 +49,8 @@ def delivery_batches(objects: Iterable[Object], read: Read, limit: int = LIMIT) 
             for records in _records(read(source.uri), limit):
                 for batch in batches_of(records, place):
                     yield from (batch.slice(begin, _MOST_ROWS) for begin in range(0, batch.num_rows, _MOST_ROWS))
+        except LeftError as error:
+            yield rejected_object(place, f"{LEFT}{error}")
         except OSError as error:
             yield rejected_object(place, f"cannot be opened: {error.strerror or error}")
         except UnreadableError as error:

@@ -94,9 +94,16 @@ def _of_one(case: Case, row: Row, peers: list[Row]) -> list[str]:
     if row["lost_count"]:
         said.append(f"Of {row['lost_count']:,} windows of the scope records were lost (SKIPDATA).")
     if row["flow_count"] and _is_in_training(case, row):
-        begun = f"begin on {row['since_at'][:10]}" if row["since_at"] else "begin with the scope"
-        said.append(f"Its flow logs {begun}: with less than {TRAINING_DAYS} days before the scope, new says little.")
+        said.append(f"{_beginning(row)}: with less than {TRAINING_DAYS} days before the scope, new says little.")
     return said
+
+
+def _beginning(row: Row) -> str:
+    """Return since when there are records: logs are of an instance's interfaces, an address has none of its own."""
+    day = row["since_at"][:10] if row["since_at"] else None
+    if row["watched_kind"] == ADDRESS:
+        return f"No flow record of {row['watched_id']} is older than {day or 'the scope'}"
+    return f"Its flow logs begin {f'on {day}' if day else 'with the scope'}"
 
 
 def _of_new(count: int, new: list[Row]) -> str:

@@ -26,6 +26,7 @@ from tests.transforms.flows.logs import (
     zipped,
 )
 from transforms.cloudtrail.deliveries import Object
+from transforms.cloudtrail.objects import LEFT, LeftError
 from transforms.flows import delivery_batches, objects
 
 AT = datetime(2026, 3, 4, 10, tzinfo=UTC)
@@ -231,6 +232,15 @@ def test_delivery_batches__an_object_that_is_gone_is_rejected_and_the_next_is_re
     listed = [Object("gone", "v1", ACCOUNT), Object(URI, "v1", ACCOUNT)]
     rows: list[dict[str, Any]] = [row for batch in delivery_batches(listed, read) for row in batch.to_pylist()]
     assert [row["reason"] for row in rows] == ["cannot be opened: No such file or directory", None]
+
+
+def test_delivery_batches__an_object_that_cannot_be_read_now_is_left_and_not_rejected():
+    def read(_uri: str) -> bytes:
+        raise LeftError("throttled")
+
+    [batch] = delivery_batches([Object(URI, "v1", ACCOUNT)], read)
+    [row] = batch.to_pylist()
+    assert (row["source_uri"], row["record_index"], row["reason"]) == (URI, -1, f"{LEFT}throttled")
 
 
 @given(st.binary(max_size=200), st.booleans())

@@ -247,6 +247,15 @@ def test_traffic__says_what_is_not_known() -> None:
     ]
 
 
+@pytest.mark.parametrize(("since", "older"), [("2026-04-28T00:00:00Z", "2026-04-28"), (None, "the scope")])
+def test_traffic__an_address_has_no_logs_of_its_own(since: str | None, older: str) -> None:
+    seen = total(watched_kind="address", watched_id="203.0.113.7", since_at=since)
+    found = traffic(case({"flow_totals": [seen]}, entity_kind="ip_address", entity_id="203.0.113.7", finding=None))
+    assert found is not None
+    said = f"No flow record of 203.0.113.7 is older than {older}: with less than 14 days before the scope, new says little."
+    assert found["sentences"][-1] == said
+
+
 def test_traffic__without_flow_logs_is_one_sentence_and_no_panel() -> None:
     flows = document({"family": [session(**INSTANCE)]})["flows"]
     assert (flows["has_logs"], flows["totals"], flows["peers"]["rows"]) == (False, [], [])
