@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from expectations.tables import INGEST_FILES, REJECTED_RECORDS
+from expectations.tables import INGEST_FAILURES, INGEST_FILES, REJECTED_RECORDS
 from pipelines.report.texts import visible
 from pipelines.settings import Settings
 
@@ -18,7 +18,7 @@ _WIDE = 1000  # of a table: rich would cut account ids and dates to what it take
 
 
 def print_status(settings: Settings) -> None:
-    """Print three tables: accounts, rejects, runs."""
+    """Print tables: accounts, rejects, what could not be read so far (if anything), runs."""
     from pipelines.night import Night  # noqa: PLC0415
     from pipelines.run import last_runs  # noqa: PLC0415
 
@@ -48,6 +48,11 @@ def print_status(settings: Settings) -> None:
     for row in sorted(reasons, key=lambda row: (-row["records"], row["reason"]))[:_REASONS]:
         rejected.add_row(*map(_cell, row.values()))
     _print(rejected)
+    if unread := lake.read_rows(INGEST_FAILURES, ["source", "prefix", "unread_from_date", "unread_to_date", "reason"]):
+        left = _table("Not read so far, tried again by each run", "source", "where", "from", "to", "reason")
+        for row in sorted(unread, key=lambda row: (row["source"], row["prefix"])):
+            left.add_row(*map(_cell, row.values()))
+        _print(left)
     runs = _table("Last runs", "run", "began (UTC)", "took", "ended")
     for line in last_runs(settings.lake_uri):
         runs.add_row(*line)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, date, datetime
+from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+from expectations.tables import INGEST_FAILURES
 from pipelines import status
-from pipelines.lake import Lake
+from pipelines.lake import Consumed, Lake
 from pipelines.night import Night
+from pipelines.settings import load_settings
 from tests.pipelines.conftest import Ran
+from transforms.cloudtrail.arrow import arrow_schema
 
 ACCOUNT = "111111111111"
 
@@ -44,6 +50,27 @@ def test_print_status__counts_what_was_ingested(ran: Ran, capsys: pytest.Capture
     assert sum(counts["cloudtrail-digest"]) == len(list((ran.organisation / "logs").rglob("*_CloudTrail-Digest_*")))
     assert any("nothing was rejected" in line for line in lines)
     assert any(line.rstrip().endswith("success") for line in lines)
+
+
+def test_print_status__says_what_could_not_be_read_so_far(
+    tmp_path: Path, dagster_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = load_settings(lake=str(tmp_path / "lake"))
+    failure = {
+        "source": "cloudtrail",
+        "prefix": "s3://trail/AWSLogs/222222222222/CloudTrail/",
+        "unread_from_date": date(2026, 3, 1),
+        "unread_to_date": date(2026, 3, 2),
+        "reason": "access denied",
+        "batch_id": "run",
+        "failed_at": datetime(2026, 3, 3, tzinfo=UTC),
+    }
+    rows = pa.Table.from_pylist([failure], schema=arrow_schema(INGEST_FAILURES.columns))
+    Night(settings).lake.append(INGEST_FAILURES, rows, Consumed())
+    status.print_status(settings)
+    told = capsys.readouterr().out
+    for part in ("Not read so far", "s3://trail/AWSLogs/222222222222/CloudTrail/", "2026-03-01", "access denied"):
+        assert part in told
 
 
 def test_print_status__says_the_same_with_spark(
