@@ -20,7 +20,6 @@ from expectations.tables import CLOUDTRAIL_EVENTS, INVESTIGATIONS, TABLES
 from pipelines.lake import Lake
 from tests.cluster import cluster, connect_server
 from tests.pipelines.conftest import FIRST, LAST, Ran
-from tests.pipelines.test_order_independence import assert_same
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -51,6 +50,7 @@ def made_on(
         options = {
             "--cloudtrail": ran.settings.cloudtrail,
             "--findings": ran.settings.findings,
+            "--flows": ran.settings.flows,
             "--lake": f"file://{folder}/lake",
             "--reports": lake / "reports",  # the same: documents name their page
             "--geo-city": ran.settings.geo_city[0],
@@ -72,7 +72,7 @@ def made_on(
 
 def test_standalone__the_tables_are_those_of_one_machine(ran: Ran, master: str, made_on: Callable[[str], Lake]) -> None:
     lake = made_on(master)
-    assert_same(ran.lake, lake)
+    assert differences(ran.lake, lake) == {}
     assert lake.read(INVESTIGATIONS).count() > 0
     assert _writers(lake) == {"Apache-Spark"}
     assert _writers(ran.lake) == {"delta-rs"}
@@ -83,10 +83,18 @@ def test_connect__the_tables_are_those_of_one_machine(
 ) -> None:
     with connect_server(master, tmp_path) as address:
         lake = made_on(address)
-    assert_same(ran.lake, lake)
-    assert {table.name for table in TABLES if lake.version(table)} == {
-        table.name for table in TABLES if ran.lake.version(table)
-    }
+    assert differences(ran.lake, lake) == {}
+    assert lake.read(INVESTIGATIONS).count() > 0
+
+
+def differences(one: Lake, other: Lake) -> dict[str, int]:
+    """Return of the tables that differ how many rows are in one lake and not in the other, bookkeeping left out."""
+    counts = {}
+    for table in TABLES:
+        columns = [name for name in table.column_names if name not in table.bookkeeping]
+        frames = [lake.read(table).select(*columns) for lake in (one, other)]
+        counts[table.name] = frames[0].exceptAll(frames[1]).unionByName(frames[1].exceptAll(frames[0])).count()
+    return {name: count for name, count in counts.items() if count}
 
 
 def _writers(lake: Lake) -> set[str]:
