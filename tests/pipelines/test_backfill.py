@@ -156,7 +156,7 @@ def test_backfill__what_has_expired_is_left_out_and_that_is_said(
 
 def test_backfill__stops_for_what_a_run_stops_for(said: Said, at_a_prompt: None) -> None:
     assert said("backfill") == (
-        2, "rolescope: nothing to read: name a folder with --cloudtrail, --findings or both"
+        2, "rolescope: nothing to read: name a folder with --cloudtrail, --findings or --flows"
     )  # fmt: skip
 
 
