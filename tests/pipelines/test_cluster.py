@@ -18,7 +18,7 @@ from deltalake import DeltaTable
 
 from expectations.tables import CLOUDTRAIL_EVENTS, INVESTIGATIONS, TABLES
 from pipelines.lake import Lake
-from tests.cluster import cluster, connect_server
+from benchmarks.cluster import cluster, connect_server
 from tests.pipelines.conftest import FIRST, LAST, Ran
 from tests.pipelines.test_order_independence import assert_same
 

@@ -1,4 +1,4 @@
-"""A Spark standalone cluster on this machine, and a Spark Connect server on it: started and stopped by the tests."""
+"""A Spark standalone cluster on this machine, and a Spark Connect server on it: for tests, and for measuring one worker beside two."""
 
 from __future__ import annotations
 
