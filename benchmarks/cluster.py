@@ -73,7 +73,7 @@ def _process(name: str, arguments: list[str], folder: Path, ready: str) -> Itera
         "PYSPARK_PYTHON": sys.executable,
     }
     with log.open("w", encoding="utf-8") as output:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603
             [str(_HOME / "bin" / "spark-class"), *arguments],
             env=environment,
             stdout=output,

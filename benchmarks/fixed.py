@@ -37,16 +37,16 @@ _DAY = date(2026, 3, 4)
 _ACCOUNT = "111111111111"
 
 
-def measure(folder: Path) -> list[Line]:
+def measure(folder: Path, rounds: int = _ROUNDS) -> list[Line]:
     """Measure below `folder`."""
     emptied(folder)
-    for number in range(_ROUNDS + 1):
+    for number in range(rounds + 1):
         _write_object(folder, _DAY + timedelta(days=number))
     lake = folder / "lake"
     first = rolescope(folder, lake, _DAY, _DAY, "first")
-    nights = [_DAY + timedelta(days=number) for number in range(1, _ROUNDS + 1)]
+    nights = [_DAY + timedelta(days=number) for number in range(1, rounds + 1)]
     one = statistics.median(rolescope(folder, lake, day, day, f"night-{day}").seconds for day in nights)
-    started = [run([*python("benchmarks.fixed"), "--start", str(lake)], folder / "start.log") for _ in range(_ROUNDS)]
+    started = [run([*python("benchmarks.fixed"), "--start", str(lake)], folder / "start.log") for _ in range(rounds)]
     parts = json.loads(run([*python("benchmarks.fixed"), "--parts", str(lake)], folder / "parts.log").output)
     start = statistics.median(each.seconds for each in started)
     return [
@@ -70,7 +70,7 @@ def parts(lake: str) -> dict[str, float]:
     """Begin everything, one part after the other; seconds of each."""
     told: dict[str, float] = {}
     with _timed(told, "python"):
-        subprocess.run([sys.executable, "-c", "pass"], check=True)  # noqa: S603
+        subprocess.run([sys.executable, "-c", "pass"], check=True)
     with _timed(told, "import_of_the_job"):
         from pipelines.night import Night  # noqa: PLC0415
     night = Night(load_settings(lake=lake))

@@ -1,6 +1,6 @@
 """The limit of any ingest: gunzip and a bare JSON parse of the same objects, in one process per core, nothing done with what is parsed.
 
-    python -m benchmarks.limit CLOUDTRAIL_FOLDER [--processes 2]
+python -m benchmarks.limit CLOUDTRAIL_FOLDER [--processes 2]
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ def limit(logs: Path, processes: int = 2) -> dict[str, float]:
 
 
 def _records(path: str) -> int:
-    return len(orjson.loads(igzip.decompress(Path(path).read_bytes()))["Records"])
+    body: bytes = igzip.decompress(Path(path).read_bytes())  # type: ignore[no-untyped-call]
+    return len(orjson.loads(body)["Records"])
 
 
 def main() -> None:

@@ -13,7 +13,17 @@ import psutil
 
 from pipelines.spark import java_home
 
-_PACKAGES = ("pyspark", "delta-spark", "deltalake", "dagster", "great-expectations", "pyarrow", "orjson", "isal", "duckdb")
+_PACKAGES = (
+    "pyspark",
+    "delta-spark",
+    "deltalake",
+    "dagster",
+    "great-expectations",
+    "pyarrow",
+    "orjson",
+    "isal",
+    "duckdb",
+)
 
 
 def machine() -> dict[str, str | int | float]:

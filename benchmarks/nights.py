@@ -34,9 +34,7 @@ class Nights:
     script: list[float] = field(default_factory=list)
 
 
-def measure(
-    year: Year, start_seconds: float, histories: tuple[int, ...] = HISTORIES, rounds: int = 2
-) -> list[Line]:
+def measure(year: Year, start_seconds: float, histories: tuple[int, ...] = HISTORIES, rounds: int = 2) -> list[Line]:
     """Make the lakes that are not there, run the night behind each, and the script in both forms."""
     lakes = {days: year.lake(days) for days in histories}
     for days in histories:
@@ -45,7 +43,9 @@ def measure(
     for _ in range(rounds):
         for days in histories:
             _run(year, lakes[days], days, nights[days])
-    rebuild = peer(year.logs, emptied(year.folder / "rebuilt"), year.folder / "rebuilt.log", *_days(year, max(histories)))
+    rebuild = peer(
+        year.logs, emptied(year.folder / "rebuilt"), year.folder / "rebuilt.log", *_days(year, max(histories))
+    )
     emptied(year.folder / "rebuilt")
     return lines_of(year.events, nights, start_seconds, rebuild["seconds"])
 
@@ -128,7 +128,9 @@ def main() -> int:
     """Measure and print; exit 1 if a limit does not hold."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.nights")
     parser.add_argument("--events", type=int, default=1_000_000, help="events of the year")
-    parser.add_argument("--histories", default=",".join(map(str, HISTORIES)), help="days of history, with commas between")
+    parser.add_argument(
+        "--histories", default=",".join(map(str, HISTORIES)), help="days of history, with commas between"
+    )
     parser.add_argument("--rounds", type=int, default=2, help="nights behind each history")
     parser.add_argument("--start", type=float, default=0.0, help="seconds of the start, as benchmarks.fixed says")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"), help="where logs and lakes go")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from benchmarks.peer.events import read_portion
+from benchmarks.peer.events import prepare, read_portion
 from benchmarks.peer.objects import PORTION, list_objects, portions
 from benchmarks.peer.rollups import add_rollups
 from benchmarks.peer.sessions import add_portion, build_sessions
@@ -30,6 +30,7 @@ def build(
     database = duckdb.connect()
     database.execute("SET threads = 2; SET preserve_insertion_order = false; SET TimeZone = 'UTC'")
     database.execute("SET partitioned_write_max_open_files = 400")
+    prepare(database)
     first = sum(1 for _ in (target / "usage").glob("*.parquet"))
     told = {"events": 0, "rejects": 0, "sessions": 0}
     for number, portion in enumerate(portions(list_objects(logs, days), most), first):

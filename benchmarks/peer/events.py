@@ -29,7 +29,7 @@ _IDENTITY = {
         "sourceIdentity": "VARCHAR",
     },
 }
-_RECORD = {
+RECORD = {
     "eventID": "VARCHAR",
     "eventTime": "VARCHAR",
     "eventSource": "VARCHAR",
@@ -50,6 +50,10 @@ _RECORD = {
     "additionalEventData": "JSON",
 }
 
+_WITHOUT_TOKENS = r"""
+CREATE MACRO without_tokens(json) AS
+    regexp_replace(json, '"(sessionToken|SigninToken|secretAccessKey)"\s*:\s*"[^"]*"', '"\1":"[removed]"', 'g')
+"""
 _READ = """
 CREATE OR REPLACE TEMP TABLE portion AS
 WITH objects AS (
@@ -69,7 +73,7 @@ SELECT
     r.* EXCLUDE (eventID, eventTime, recipientAccountId, responseElements),
     TRY_CAST(r.userIdentity.sessionContext.attributes.creationDate AS TIMESTAMP) AS session_created_at,
     CASE WHEN contains(r.responseElements, 'oken"') OR contains(r.responseElements, 'ecretAccessKey"')
-        THEN regexp_replace(r.responseElements::VARCHAR, '"(sessionToken|SigninToken|secretAccessKey)"\\s*:\\s*"[^"]*"', '"\\1":"[removed]"', 'g')
+        THEN without_tokens(r.responseElements::VARCHAR)
         ELSE r.responseElements::VARCHAR END AS response_elements
 FROM unfolded
 """
@@ -78,8 +82,10 @@ _IS_NO_EVENT = "event_id IS NULL OR event_at IS NULL OR recipient_account_id IS 
 _REJECT = f"""
 COPY (
     SELECT source_uri, record_index, 'no event id, time or account' AS reason,
-        left(regexp_replace((json -> '$.Records' -> record_index::INTEGER)::VARCHAR, '"(sessionToken|SigninToken|secretAccessKey)"\\s*:\\s*"[^"]*"', '"\\1":"[removed]"', 'g'), 1000) AS excerpt
-    FROM portion JOIN read_json_objects($objects, format = 'unstructured', filename = true, maximum_object_size = 268435456) ON filename = source_uri
+        left(without_tokens((json -> '$.Records' -> record_index::INTEGER)::VARCHAR), 1000) AS excerpt
+    FROM portion
+    JOIN read_json_objects($objects, format = 'unstructured', filename = true, maximum_object_size = 268435456)
+    ON filename = source_uri
     WHERE {_IS_NO_EVENT}
 ) TO '{{target}}' (FORMAT parquet)
 """
@@ -98,10 +104,15 @@ COPY portion TO '{target}' (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (even
 """
 
 
+def prepare(database: duckdb.DuckDBPyConnection) -> None:
+    """Define what the statements use."""
+    database.execute(_WITHOUT_TOKENS)
+
+
 def read_portion(database: duckdb.DuckDBPyConnection, objects: list[LogObject], target: Path, number: int) -> int:
     """Leave the new events of some objects in the table `portion` and below `target`; return how many were rejected."""
     paths = [each.path for each in objects]
-    database.execute(_READ, {"schema": json.dumps([_RECORD]), "objects": paths})
+    database.execute(_READ, {"schema": json.dumps([RECORD]), "objects": paths})
     rejected = _reject(database, target, number)
     database.execute(_ONCE)
     if before := _written(database, target / "events"):

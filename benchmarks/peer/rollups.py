@@ -13,7 +13,9 @@ from benchmarks.peer.events import quoted
 
 _CALLS = """
     SELECT event_at, event_date, errorCode,
-        coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn, userIdentity.principalId, userIdentity.invokedBy) AS principal_id,
+        coalesce(
+            userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn, userIdentity.principalId, userIdentity.invokedBy
+        ) AS principal_id,
         eventSource || ':' || eventName AS api, sourceIPAddress AS address, split_part(userAgent, ' ', 1) AS agent
     FROM portion
     WHERE userIdentity.type <> 'AWSAccount' AND eventCategory = 'Management'

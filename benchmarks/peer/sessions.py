@@ -62,7 +62,8 @@ COPY (
 _SESSIONS = """
 CREATE OR REPLACE TEMP TABLE usage AS
 SELECT principal_id, created_at, access_key_id, any_value(role_arn) AS role_arn, max(on_behalf_of) AS on_behalf_of,
-    sum(event_count) AS event_count, sum(failed_count) AS failed_count, min(first_event_at) AS first_event_at, max(last_event_at) AS last_event_at
+    sum(event_count) AS event_count, sum(failed_count) AS failed_count,
+    min(first_event_at) AS first_event_at, max(last_event_at) AS last_event_at
 FROM read_parquet('{target}/usage/*.parquet') GROUP BY ALL;
 
 CREATE OR REPLACE TEMP TABLE issuances AS

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import pytest
 from deltalake import DeltaTable
 
+from benchmarks.cluster import cluster, connect_server
 from expectations.tables import CLOUDTRAIL_EVENTS, INVESTIGATIONS, TABLES
 from pipelines.lake import Lake
-from benchmarks.cluster import cluster, connect_server
 from tests.pipelines.conftest import FIRST, LAST, Ran
 from tests.pipelines.test_order_independence import assert_same
 
