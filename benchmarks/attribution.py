@@ -26,6 +26,7 @@ from deltalake import DeltaTable, write_deltalake
 from pyspark.sql import functions as F
 from rich.console import Console
 
+from benchmarks.lines import Line
 from benchmarks.organisation import Parameters, generate
 from expectations.contract import Table
 from expectations.tables import CHAIN_EDGES, CREDENTIAL_ISSUANCES, CREDENTIAL_SESSIONS, SESSION_USAGE
@@ -94,6 +95,24 @@ def say(nights: Nights) -> None:
         )
     verdict = "holds" if nights.holds else "DOES NOT HOLD"
     out.print(f"ratio {nights.ratio:.2f}, should be at most {LIMIT}: {verdict}")
+
+
+def line(folder: Path, events: int) -> Line:
+    """Measure, and return it as a line of the comparison."""
+    nights = measure(folder, events)
+    short, long = (statistics.median(nights.seconds[days]) for days in HISTORIES)
+    return Line(
+        "attribution",
+        f"attribution of a day of {nights.events:,} events behind {HISTORIES[-1]} days to behind {HISTORIES[0]}",
+        long,
+        short,
+        nights.ratio,
+        at_most=LIMIT,
+        facts={
+            "new_sessions": nights.new_sessions,
+            **{f"sessions_in_{days}_days": found for days, found in nights.history_sessions.items()},
+        },
+    )
 
 
 def measure(folder: Path, events: int) -> Nights:

@@ -62,20 +62,21 @@ def measure(lake: str, count: int) -> Batches:
     )
     if len(sessions) < count:
         raise SystemExit(f"{lake} has only {len(sessions)} sessions that a finding could be about")
-    many = _findings(night, sessions)
-    one = _findings(night, sessions[:1])
-    _make(night, one)
+    many = findings_about(night, sessions)
+    one = findings_about(night, sessions[:1])
+    make(night, one)
     seconds: dict[str, list[float]] = {"alone": [], "batch": []}
     made = {"alone": 0, "batch": 0}
     for _ in range(_ROUNDS):
         for name, findings in (("alone", one), ("batch", many)):
             started = time.perf_counter()
-            made[name] = _make(night, findings)
+            made[name] = make(night, findings)
             seconds[name].append(time.perf_counter() - started)
     return Batches(count, seconds["alone"], seconds["batch"], made["alone"], made["batch"])
 
 
-def _make(night: Night, findings: DataFrame) -> int:
+def make(night: Night, findings: DataFrame) -> int:
+    """Make the documents of findings, and return how many that are with the profiles beside them."""
     first, last = with_scope(findings).agg(F.min("scope_start_at"), F.max("scope_end_at")).collect()[0]
     made = build_investigations(
         findings, sources_of(night, days_needed(first, last)), settle=lambda frame: frame.localCheckpoint()
@@ -83,7 +84,7 @@ def _make(night: Night, findings: DataFrame) -> int:
     return made.investigations.count()
 
 
-def _findings(night: Night, sessions: Sequence[Any]) -> DataFrame:
+def findings_about(night: Night, sessions: Sequence[Any]) -> DataFrame:
     """Return a finding about each session, of the first hour that it was used in."""
     rows = [_finding(number, session) for number, session in enumerate(sessions)]
     names = GUARDDUTY_FINDINGS.column_names

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import pytest
 from deltalake import DeltaTable
 
+from benchmarks.cluster import cluster, connect_server
 from expectations.tables import CLOUDTRAIL_EVENTS, INVESTIGATIONS, TABLES
 from pipelines.lake import Lake
-from tests.cluster import cluster, connect_server
 from tests.pipelines.conftest import FIRST, LAST, Ran
 
 if TYPE_CHECKING:

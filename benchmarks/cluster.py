@@ -1,4 +1,4 @@
-"""A Spark standalone cluster on this machine, and a Spark Connect server on it: started and stopped by the tests."""
+"""A Spark standalone cluster on this machine, and a Spark Connect server on it: for tests, and for measuring one worker beside two."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _process(name: str, arguments: list[str], folder: Path, ready: str) -> Itera
         "PYSPARK_PYTHON": sys.executable,
     }
     with log.open("w", encoding="utf-8") as output:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603
             [str(_HOME / "bin" / "spark-class"), *arguments],
             env=environment,
             stdout=output,
