@@ -16,7 +16,16 @@ from pipelines.lake import Lake, partition_of
 from pipelines.night import days_in
 from pipelines.staging import staged_batches
 from transforms.cloudtrail import Resolved, lay_over
-from transforms.cloudtrail.copies import DELIVERED, IN_ADDENDA, IN_EVENTS, Claims, contested_claims, only_good, resolve
+from transforms.cloudtrail.copies import (
+    DELIVERED,
+    IN_ADDENDA,
+    IN_EVENTS,
+    Claims,
+    as_contested,
+    contested_claims,
+    only_good,
+    resolve,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -54,7 +63,7 @@ def resolve_lot(
         found = contested_rows({DELIVERED: delivered, **narrow}, claims.key, claims.columns)
         if found is None:
             return None
-        contested = lake.spark.createDataFrame(found)
+        contested = as_contested(lake.spark.createDataFrame(found))
     else:
         contested = contested_claims(
             claims, good, {where: lake.read_days(each, days) for where, each in stored.items()}

@@ -148,6 +148,12 @@ def only_good(deliveries: DataFrame, table: Table) -> DataFrame:
     return deliveries.where(F.col("reason").isNull()).select(*table.column_names)
 
 
+def as_contested(rows: DataFrame) -> DataFrame:
+    """Return what was found of plain claims elsewhere (key, `Claims.columns`, `held`) in the shape of `contested_claims`."""
+    has_addenda = _ADDENDUM in rows.columns
+    return rows if has_addenda else rows.withColumn(_ADDENDUM, F.lit(None).cast("string"))
+
+
 def contested_claims(kind: Claims, deliveries: DataFrame, held: Mapping[str, DataFrame]) -> DataFrame:
     """Return the narrow rows of the keys that stand more than once, at least once among the deliveries.
 
