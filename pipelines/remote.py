@@ -81,7 +81,10 @@ def run_step(pipes: PipesContext) -> int:
 
     try:
         settings = load_settings(**_extra(pipes, "settings", {}))
-        (first, last), left_out = days_to_run(settings, *_days(pipes))
+        first, last = _days(pipes)
+        left_out: list[str] = []
+        if first is None or last is None:  # a day that is named may have nothing: it is run all the same
+            (first, last), left_out = days_to_run(settings, first, last)
     except SettingError as error:
         return _failed(pipes, str(error), WRONG_USE)
     except StopError as stop:

@@ -239,7 +239,8 @@ def test_failed_night__is_told_of_once_by_whoever_ran_it(webhook, monkeypatch):
 def test_run_nightly__tells_of_its_own_failure(webhook, monkeypatch, dagster_home, tmp_path):
     from pipelines.run import run_nightly  # noqa: PLC0415
 
-    (tmp_path / "lake").write_text("in the way")
+    (tmp_path / "lake").mkdir()
+    (tmp_path / "lake" / "cloudtrail_events").write_text("in the way")
     night = Night(settings(webhook, lake=str(tmp_path / "lake")))
     outcome = run_nightly(night, jobs.this_day(), jobs.this_day())
     [(_, got)] = webhook.got

@@ -29,13 +29,14 @@ def launched(settings: dict[str, str], day: date) -> dg.ExecuteInProcessResult:
             env={"DAGSTER_HOME": os.environ["DAGSTER_HOME"]},
         ).get_results()
 
-    return dg.materialize(
-        [rolescope],
-        partition_key=day.isoformat(),
-        resources={"pipes": dg.PipesSubprocessClient()},
-        instance=dg.DagsterInstance.ephemeral(),
-        raise_on_error=False,
-    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        return dg.materialize(
+            [rolescope],
+            partition_key=day.isoformat(),
+            resources={"pipes": dg.PipesSubprocessClient()},
+            instance=instance,
+            raise_on_error=False,
+        )
 
 
 def test_remote__what_the_tables_have_is_told_to_the_dagster_that_asked(ran: Ran) -> None:
