@@ -24,6 +24,7 @@ from pipelines.lock import lake_lock
 from pipelines.migration import agree
 from pipelines.progress import Progress, Silent
 from pipelines.settings import Settings
+from pipelines.sources.listing import access_of_lake
 from pipelines.spark import COMPILED, INTERPRETED, s3a_settings, spark_session
 from transforms.investigations.context import Context
 
@@ -53,6 +54,9 @@ class Night:
     is_writing: bool = False
     """Whether it holds the lake: only then may it change what it finds there."""
 
+    confirm_hold: Callable[[], None] = field(default=lambda: None, repr=False)
+    """Called before a write: raises LakeHeldError if another run took the lake over, because this one was silent for too long."""
+
     _opening: Lock = field(default_factory=Lock, repr=False)
     _lake: Lake | None = field(default=None, repr=False)
 
@@ -63,12 +67,14 @@ class Night:
         Raises:
             LakeHeldError: another run holds it, and did not end in time.
         """
-        with lake_lock(self.settings.lake_uri, what, self.progress, self.settings.lock_wait_minutes):
-            self.is_writing, before = True, self.is_writing
+        access, wait = access_of_lake(self.settings), self.settings.lock_wait_minutes
+        with lake_lock(self.settings.lake_uri, what, self.progress, wait, access) as confirm:
+            before = self.is_writing, self.confirm_hold
+            self.is_writing, self.confirm_hold = True, confirm
             try:
                 yield
             finally:
-                self.is_writing = before
+                self.is_writing, self.confirm_hold = before
 
     @property
     def lake(self) -> Lake:

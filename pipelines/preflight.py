@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from expectations.tables import INGEST_FILES, TABLES
 from pipelines.settings import FIRST_DAY, Settings
 from pipelines.sources.failures import Failure
 from pipelines.sources.folder import CLOUDTRAIL, FLOWS, GUARDDUTY, LAYOUTS, SourceError
-from pipelines.sources.listing import Source, access_of, open_sources, report_refused
+from pipelines.sources.listing import Source, access_of, access_of_lake, open_sources, report_refused
 from pipelines.spark import ATTACHED, java_home
 
 if TYPE_CHECKING:
@@ -196,8 +196,7 @@ def _need_s3(settings: Settings) -> None:
 def _of_bucket(settings: Settings) -> LakeBucket:
     from pipelines.sources.lake_bucket import LakeBucket  # noqa: PLC0415  (boto3)
 
-    access = replace(access_of(settings), role=None, external_id=None, attempts=3)
-    return LakeBucket(settings.lake, access)
+    return LakeBucket(settings.lake, access_of_lake(settings))
 
 
 def need_writable(settings: Settings) -> None:

@@ -123,6 +123,7 @@ def publish(night: Night, table: Table, candidate: Candidate, consumed: Consumed
         keys = candidate.batches(table.key).read_all() if is_many and candidate.batches else None
         verdict = validate(rows, table, keys)
     if verdict.passed:
+        night.confirm_hold()
         write(night, table, rows, candidate, consumed, verdict.row_count)
     return verdict
 

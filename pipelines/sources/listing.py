@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
@@ -143,6 +144,11 @@ def access_of(settings: Settings) -> Access:
         requester_pays=settings.s3_requester_pays,
         threads=settings.s3_threads,
     )
+
+
+def access_of_lake(settings: Settings) -> Access:
+    """Return how a lake in a bucket is reached: the role of the logs is not assumed for it."""
+    return replace(access_of(settings), role=None, external_id=None, attempts=3)
 
 
 def read_again(uri: str, access: Access) -> bytes:

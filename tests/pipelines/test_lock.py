@@ -145,11 +145,18 @@ def test_lake_lock__is_given_back_when_a_run_fails(tmp_path: Path) -> None:
         pass
 
 
-def test_lake_lock__a_bucket_is_not_locked_and_that_is_said(tmp_path: Path) -> None:
+def test_lake_lock__an_address_of_another_kind_is_not_locked_and_that_is_said() -> None:
     told = Told()
-    with lake_lock("s3a://bucket/lake", "run", told, 0):
+    with lake_lock("hdfs://host/lake", "run", told, 0):
         pass
-    assert told.lines == ["lake: a lake in a bucket is not locked: see to it that only one run writes to it at a time"]
+    said = "lake: a lake at such an address is not locked: see to it that only one run writes to it at a time"
+    assert told.lines == [said]
+
+
+def test_lake_lock__a_folder_that_is_named_by_its_address_is_locked(begin: Begin, tmp_path: Path) -> None:
+    begin()
+    with pytest.raises(LakeHeldError), lake_lock(tmp_path.as_uri(), "run", Told(), 0):
+        raise AssertionError("held twice")
 
 
 def test_status__is_not_held_up_by_a_run(begin: Begin, tmp_path: Path, said: Callable[..., tuple[int, str]]) -> None:
