@@ -48,7 +48,7 @@ def print_event(settings: Settings, event_id: str, *, as_json: bool) -> int:
     from pipelines.night import Night  # noqa: PLC0415
 
     access = access_of(settings)
-    copies = [_described(copy, access) for copy in find_copies(Night(settings).lake, event_id)]
+    copies = [_described(copy, access) for copy in find_copies(Night(settings).lake_as_it_is(), event_id)]
     if not copies:
         raise StopError(NOTHING, f"there is no event {event_id} in {settings.lake}")
     console = Console(highlight=False, soft_wrap=True)

@@ -65,9 +65,13 @@ class Consumed:
 class Lake:
     """The tables below one address."""
 
-    def __init__(self, uri: str, begin_spark: Callable[[], SparkSession]) -> None:
-        """Use the lake at `uri` (a folder, or `s3a://…`); its tables are made, and Spark begins, when they are first needed."""
+    def __init__(self, uri: str, begin_spark: Callable[[], SparkSession], *, makes_tables: bool = True) -> None:
+        """Use the lake at `uri` (a folder, or `s3a://…`); its tables are made, and Spark begins, when they are first needed.
+
+        Who only reads rows makes no tables: one that is not there has none.
+        """
         self.uri = uri.rstrip("/")
+        self._makes_tables = makes_tables
         self._begin_spark = begin_spark
         self._beginning = Lock()
         self._spark: SparkSession | None = None
@@ -236,6 +240,8 @@ class Lake:
         Raises:
             LakeError: a file of the table is damaged or gone.
         """
+        if not self._makes_tables and not self._is_there(table):
+            return pa.table({column.rpartition(" AS ")[2]: pa.nulls(0) for column in columns})
         self.ensure(table)
         try:
             return self._find(table, columns, where, group_by)
@@ -287,14 +293,24 @@ class Lake:
             list(pool.map(self.version, tables))
 
     def ensure(self, table: Table) -> None:
-        """Make the table if it is not there, with comments, constraints and change data feed; reader version 1."""
-        if table.name in self._states:
+        """Make the table if it is not there, with comments, constraints and change data feed; reader version 1.
+
+        Raises:
+            LakeError: it is not there, and this lake makes none.
+        """
+        if self._is_there(table):
             return
+        if not self._makes_tables:
+            raise LakeError(f"{self.path(table)} is not there: `rolescope run` makes it")
+        self._create(table)
+        self._states[table.name] = (0, Consumed())
+
+    def _is_there(self, table: Table) -> bool:
         try:
             self.state(table)
         except (AnalysisException, TableNotFoundError):
-            self._create(table)
-            self._states[table.name] = (0, Consumed())
+            return False
+        return True
 
     def _create(self, table: Table) -> None:
         if self.is_local:

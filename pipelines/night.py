@@ -88,6 +88,12 @@ class Night:
                 self._lake = lake
             return self._lake
 
+    def lake_as_it_is(self) -> Lake:
+        """Return the lake for somebody who reads rows of it: whatever is not there is not made."""
+        lake = Lake(self.settings.lake_uri, self._begin_spark, makes_tables=False)
+        agree(lake, may_change=False)
+        return lake
+
     @cached_property
     def context(self) -> Context:
         """What the organisation says of itself, as its file says it when the run first asks."""

@@ -22,7 +22,7 @@ def print_status(settings: Settings) -> None:
     from pipelines.night import Night  # noqa: PLC0415
     from pipelines.run import last_runs  # noqa: PLC0415
 
-    lake = Night(settings).lake
+    lake = Night(settings).lake_as_it_is()
     by_account = lake.read_rows(
         INGEST_FILES,
         [

@@ -51,6 +51,17 @@ def told(lake: Lake) -> set[tuple[str, date | None, int]]:
     return {tuple(row) for row in lake.read(VISITS).collect()}
 
 
+def test_lake__one_that_makes_no_tables_has_no_rows_of_those_that_are_not_there(lake: Lake, tmp_path: Path) -> None:
+    reading = Lake(lake.uri, lambda: lake.spark, makes_tables=False)
+    assert reading.read_rows(VISITS, ["visitor", "day"]) == []
+    assert reading.read_arrow(VISITS, ["day", "max(count) AS most"], group_by=["day"]).column_names == ["day", "most"]
+    with pytest.raises(LakeError, match=r"visits is not there: `rolescope run` makes it$"):
+        reading.version(VISITS)
+    assert list(tmp_path.iterdir()) == []
+    lake.append(VISITS, visits(lake, ("ann", MAY[0], 1)), Consumed())
+    assert reading.read_rows(VISITS, ["visitor"]) == [{"visitor": "ann"}]
+
+
 def test_replace_days__puts_rows_in_place_of_whole_partitions_and_says_what_it_consumed(lake: Lake) -> None:
     lake.append(VISITS, visits(lake, ("ann", MAY[0], 1), ("bob", MAY[1], 1), ("eve", None, 1)), Consumed({"logs": 1}))
     lake.replace_days(VISITS, visits(lake, ("cid", MAY[1], 2)), [MAY[1], None], Consumed({"logs": 2}, {"clock": "x"}))

@@ -10,10 +10,11 @@ import pytest
 
 from expectations.contract import Column, Table
 from expectations.suites import NotEvaluatedError, Verdict, build_suite, validate, with_rules
-from pipelines.lake import Lake
+from pipelines.lake import Consumed, Lake
+from pipelines.lock import LakeHeldError
 from pipelines.night import Night
 from pipelines.partitions import PUBLISH_DAYS
-from pipelines.publish import Candidate, Made, table_asset
+from pipelines.publish import Candidate, Made, publish, table_asset
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -133,6 +134,17 @@ def test_table_asset__what_breaks_its_contract_is_not_published_and_stops_what_i
     assert sorted(row.number for row in lake.read(DOUBLES).collect()) == [2, 4]
     [check] = [each for each in bad.get_asset_check_evaluations() if not each.passed]
     assert "✗ is_positive (not so in 1 of 2 rows)" in str(check.metadata["expectations"].value)
+
+
+def test_publish__a_run_that_lost_the_lake_writes_no_more(spark: SparkSession, tmp_path: Path) -> None:
+    def lost() -> None:
+        raise LakeHeldError("taken over")
+
+    night = Night(Settings(lake=str(tmp_path / "lake")), confirm_hold=lost)
+    night._lake = lake = Lake(night.settings.lake_uri, lambda: spark)
+    with pytest.raises(LakeHeldError):
+        publish(night, NUMBERS, Candidate(numbers(spark, (1, "odd"))), Consumed())
+    assert lake.row_count(NUMBERS) == 0
 
 
 def test_table_asset__another_fact_than_last_time_is_news(spark: SparkSession, tmp_path: Path) -> None:

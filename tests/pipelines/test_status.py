@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from expectations.tables import INGEST_FAILURES
+from expectations.tables import INGEST_FAILURES, INGEST_FILES
 from pipelines import status
+from pipelines.creation import create_in_folder
 from pipelines.lake import Consumed, Lake
 from pipelines.night import Night
 from pipelines.settings import load_settings
@@ -82,3 +84,16 @@ def test_print_status__says_the_same_with_spark(
     monkeypatch.setattr(Night, "_begin_spark", lambda _night: ran.lake.spark)
     status.print_status(ran.settings)
     assert capsys.readouterr().out == without
+
+
+@pytest.mark.parametrize(
+    ("command", "said_of_it"), [(["status"], "nothing was rejected"), (["event", "x"], "no event x")]
+)
+def test_status_and_event__make_nothing_in_a_lake_that_lacks_tables(
+    command: list[str], said_of_it: str, tmp_path: Path, said: Callable[..., tuple[int, str]]
+) -> None:
+    lake = tmp_path / "lake"
+    create_in_folder(INGEST_FILES, str(lake / INGEST_FILES.name))
+    before = {each: each.stat().st_mtime_ns for each in lake.rglob("*")}
+    assert said_of_it in said(*command, "--lake", lake)[1]
+    assert {each: each.stat().st_mtime_ns for each in lake.rglob("*")} == before

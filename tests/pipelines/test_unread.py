@@ -18,6 +18,7 @@ from pipelines.lake import Lake
 from pipelines.night import Night
 from pipelines.settings import Settings, load_settings
 from pipelines.sources.failures import Failure
+from pipelines.unread import _region_of
 from tests.s3_server import TestBucket
 
 if TYPE_CHECKING:
@@ -219,3 +220,17 @@ def test_failure__two_of_a_part_are_one_over_all_their_days():
     assert (joined.first, joined.last, joined.reason) == (date(2026, 5, 1), date(2026, 5, 4), "now")
     assert one.touches(Failure("cloudtrail", "s3://b/", None, None, None, None, ""))
     assert not one.touches(Failure("guardduty", "s3://b/x/", None, None, None, None, ""))
+
+
+@pytest.mark.parametrize(
+    ("day", "region"),
+    [
+        ("2026/03/02", "111111111111/CloudTrail/us-east-1"),
+        ("2026/03/02", "111111111111/vpcflowlogs/us-east-1"),
+        ("2026/03/02/10", "111111111111/vpcflowlogs/us-east-1"),
+        ("year%3D2026/month%3D03/day%3D02/hour%3D10", "aws-account-id%3D1/aws-service%3Dvpcflowlogs/aws-region%3Dx"),
+        ("year%3D2026/month%3D03/day%3D02", "aws-account-id%3D1/aws-service%3Dvpcflowlogs/aws-region%3Dx"),
+    ],
+)
+def test_region_of__is_the_same_for_all_days_and_hours(day: str, region: str):
+    assert _region_of(f"s3://b/2025/01/02/03/AWSLogs/{region}/{day}/a.gz") == f"s3://b/2025/01/02/03/AWSLogs/{region}/"
