@@ -8,11 +8,12 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import dagster as dg
 import pytest
 
-from expectations.tables import CLOUDTRAIL_EVENTS, INGEST_FAILURES, INGEST_FILES, REJECTED_RECORDS
+from expectations.tables import CLOUDTRAIL_EVENTS, INGEST_FAILURES, INGEST_FILES, REJECTED_RECORDS, VPC_FLOWS
 from pipelines.assets.ingest import ingest
 from pipelines.lake import Lake
 from pipelines.night import Night
@@ -20,6 +21,7 @@ from pipelines.settings import Settings, load_settings
 from pipelines.sources.failures import Failure
 from pipelines.unread import _region_of
 from tests.s3_server import TestBucket
+from tests.transforms.flows.logs import ACCOUNT, flow, parquet, text, zipped
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -60,6 +62,9 @@ class Nights:
 
     def events(self) -> set[str]:
         return {row["event_id"] for row in self.lake.read_rows(CLOUDTRAIL_EVENTS, ["event_id"])}
+
+    def ports(self) -> list[int]:
+        return sorted(row["source_port"] for row in self.lake.read_rows(VPC_FLOWS, ["source_port"]))
 
     def failures(self) -> list[tuple[Any, ...]]:
         columns = ["prefix", "account_id", "unread_from_date", "unread_to_date", "reason"]
@@ -152,6 +157,27 @@ def test_ingest__objects_that_cannot_be_read_are_neither_rejected_nor_in_the_led
     bucket.allow()
     assert nights.run("2026-05-02") == []
     assert nights.events() == {f"{GOOD} 2026-05-01 a", f"{GOOD} 2026-05-01 newer", f"{BAD} 2026-05-01 a"}
+    assert nights.failures() == []
+
+
+def test_ingest__flow_logs_in_a_bucket_that_cannot_be_read_are_read_when_they_can(nights: Nights, bucket: TestBucket):
+    """One object lies plainly, one in Hive's way below an hour."""
+    hive = f"AWSLogs/aws-account-id={ACCOUNT}/aws-service=vpcflowlogs/aws-region=eu-west-1/"
+    bucket.put(f"AWSLogs/{ACCOUNT}/vpcflowlogs/eu-west-1/2026/03/04/a.log.gz", zipped(text(flow(srcport=1))))
+    bucket.put(f"{hive}year=2026/month=03/day=04/hour=10/b.log.parquet", parquet(flow(srcport=2)))
+    bucket.deny("GetObject", hive)
+    nights.settings.cloudtrail, nights.settings.flows = None, f"s3://{bucket.name}"
+
+    [said] = nights.run("2026-03-04")
+    region = f"s3://{bucket.name}/{quote(hive)}"
+    assert said.startswith(f"vpcflowlogs of account {ACCOUNT} in eu-west-1: {region}: {region}year%3D2026/")
+    assert said.endswith("b.log.parquet: access denied (AccessDenied); it is read in a later night")
+    assert nights.ports() == [1]
+    assert nights.lake.read_rows(REJECTED_RECORDS, ["reason"]) == []
+
+    bucket.allow()
+    assert nights.run("2026-03-20") == []
+    assert nights.ports() == [1, 2]
     assert nights.failures() == []
 
 
