@@ -59,7 +59,8 @@ def sources(folder: Path) -> list[str]:
 
 def make_organisation(folder: Path, parameters: Parameters) -> None:
     """Generate the logs, unless a whole set of them is there already."""
-    if (folder / "truth" / "summary.json").is_file():
+    # Flow logs came later than the rest: a demo made before them is made anew.
+    if (folder / "truth" / "summary.json").is_file() and (folder / "logs" / "flows").is_dir():
         out.print(f"generate: {folder}/logs is there already")
         return
     shutil.rmtree(folder, ignore_errors=True)

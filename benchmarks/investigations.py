@@ -52,7 +52,7 @@ class Batches:
 def measure(lake: str, count: int) -> Batches:
     """Time one finding alone and `count` in one pass, in turn, after a round that is not measured."""
     night = Night(load_settings(lake=lake))
-    night.compile_queries(wanted=False)
+    night.expect_rows(many=False)
     sessions = (
         night.lake.read(CREDENTIAL_SESSIONS)
         .where("role_session_id IS NOT NULL AND first_event_at IS NOT NULL AND size(access_key_ids) > 0")

@@ -25,7 +25,7 @@ from pipelines.migration import agree
 from pipelines.progress import Progress, Silent
 from pipelines.settings import Settings
 from pipelines.sources.listing import access_of_lake
-from pipelines.spark import COMPILED, INTERPRETED, s3a_settings, spark_session
+from pipelines.spark import FEW_ROWS, MANY_ROWS, s3a_settings, spark_session
 from transforms.investigations.context import Context
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class Night:
 
     @property
     def is_large(self) -> bool:
-        """Whether the run has brought so much that its queries are worth compiling."""
+        """Whether the run has brought so much that its queries are of many rows."""
         return self.bytes_read > _LARGE
 
     @property
@@ -132,14 +132,14 @@ class Night:
         """Whether Spark's workers and the lake are here, so that they have a folder in common."""
         return self.lake.is_local and self.settings.spark_master.startswith("local")
 
-    def compile_queries(self, *, wanted: bool) -> None:
-        """Have a local Spark compile its queries, or interpret them.
+    def expect_rows(self, *, many: bool) -> None:
+        """Have a local Spark run its queries as suits few rows, or many.
 
         A night has hundreds of queries, each another one: with few rows compiling them takes longer than running them, with
         many it pays (a million events: a fifth of the time). A cluster keeps its own setting.
         """
         if self.settings.spark_master.startswith("local"):
-            for key, value in (INTERPRETED | COMPILED if wanted else INTERPRETED).items():
+            for key, value in (MANY_ROWS if many else FEW_ROWS).items():
                 self.lake.spark.conf.set(key, value)
 
     # -- what changed ------------------------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ def table_asset(
             made = None
             is_changed = any(night.fact(tables[-1], name) != value for name, value in known.items())
             if is_changed or night.has_news(tables[-1], upstream):
-                night.compile_queries(wanted=night.is_large)
+                night.expect_rows(many=night.is_large)
                 made = make(night)
             for table in tables:
                 if made is None:

@@ -22,7 +22,6 @@ _LOG = f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties
 # Defaults of Spark and Delta suit clusters; on two cores and small tables they cost seconds a query.
 _LOCAL = {
     "spark.databricks.delta.snapshotPartitions": "2",
-    "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 2)),
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
     # Files that a table's log names are looked up here, one by one: a job would do so no faster on one machine.
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
@@ -42,6 +41,13 @@ _LOCAL = {
         [
             "-XX:+UseParallelGC",
             "-XX:ReservedCodeCacheSize=512m",  # every query compiles code of its own, and a full cache compiles it again
+            # A night's queries are planned once each: the optimising compiler took a quarter of all its time, for code that
+            # seldom ran again. Six times its usual thresholds halve that; what is hot over many rows still gets there.
+            "-XX:Tier4InvocationThreshold=30000",
+            "-XX:Tier4MinInvocationThreshold=5000",
+            "-XX:Tier4CompileThreshold=100000",
+            "-XX:Tier4BackEdgeThreshold=300000",
+            "-XX:MetaspaceSize=256m",  # a small one is collected in full four times before the first query
             _LOG,
         ]
     ),
@@ -64,9 +70,20 @@ _ALWAYS = _SESSION | {
 }
 
 
-# Whether queries become Java code: SQL settings, which a run may change.
-INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
-COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
+# How a local Spark runs queries, by the rows it expects: SQL settings, which a run may change. To compile a query, and to plan it
+# anew after each of its stages, costs more than to run it over few rows, in one task a stage; over many rows both pay.
+FEW_ROWS = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.shuffle.partitions": "1",
+}
+MANY_ROWS = {
+    "spark.sql.codegen.wholeStage": "true",
+    "spark.sql.codegen.factoryMode": "FALLBACK",
+    "spark.sql.adaptive.enabled": "true",
+    "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 2)),
+}
 
 
 class JavaMissingError(Exception):
@@ -136,15 +153,17 @@ def spark_session(
     os.environ["JAVA_HOME"] = str(java_home())
     os.environ["PYSPARK_PYTHON"] = sys.executable  # else workers run whatever `python3` is
     builder = SparkSession.builder.appName("rolescope").master(master)
-    settings = _ALWAYS | _of_place(master) | {"spark.driver.memory": memory} | (extra or {})
+    settings = _ALWAYS | _of_place(master, memory) | {"spark.driver.memory": memory} | (extra or {})
     for key, value in settings.items():
         builder = builder.config(key, value)
     return _with_settings(builder.getOrCreate(), hadoop or {})
 
 
-def _of_place(master: str) -> dict[str, str]:
+def _of_place(master: str, memory: str) -> dict[str, str]:
     if master.startswith("local"):
-        return _LOCAL | INTERPRETED
+        # A heap that begins small is collected in full each time before it grows.
+        options = f"{_LOCAL['spark.driver.extraJavaOptions']} -Xms{memory}"
+        return _LOCAL | FEW_ROWS | {"spark.driver.extraJavaOptions": options}
     return _AWAY | {"spark.submit.pyFiles": str(packed())}
 
 

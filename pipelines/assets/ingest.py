@@ -180,7 +180,7 @@ def _read_lot(
 ) -> Iterator[Verdict]:
     night.begin_early()
     night.bytes_read += sum(each.size for each in chunk if each.skipped is None)
-    night.compile_queries(wanted=night.is_large)
+    night.expect_rows(many=night.is_large)
     night.progress.tell("ingest", _extent(kind.name, chunk))
     return _read_chunk(night, kind, source, chunk, unread)
 
