@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
+from uuid import uuid4
 
 import orjson
 import urllib3
@@ -66,10 +67,11 @@ def of_report(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"schema": SCHEMA, "kind": "report", "id": version, **told}
 
 
-def of_failed_night(run_id: str, lake: str, failures: Iterable[str]) -> dict[str, Any]:
-    """Return the notification of a night that failed."""
+def of_failed_night(run_id: str | None, lake: str, failures: Iterable[str]) -> dict[str, Any]:
+    """Return the notification of a night that failed; one that never began has no run."""
     listed = [scrubbed_text(failure) for failure in failures]
-    return {"schema": SCHEMA, "kind": "failed_night", "id": run_id, "run_id": run_id, "lake": lake, "failures": listed}
+    told = {"run_id": run_id, "lake": lake, "failures": listed}
+    return {"schema": SCHEMA, "kind": "failed_night", "id": run_id or str(uuid4()), **told}
 
 
 def notify(

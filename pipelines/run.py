@@ -6,12 +6,14 @@ import logging
 import os
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pipelines.lock import LakeHeldError
 
 if TYPE_CHECKING:
     from dagster import DagsterEvent, DagsterInstance, RunRecord
@@ -67,15 +69,19 @@ def run_nightly(night: Night, first: date, last: date, accounts: frozenset[str] 
         LakeHeldError: another run writes to the lake, and did not end in time.
     """
     command = f"run {first} to {last}" + (f" of {len(accounts)} accounts" if accounts is not None else "")
-    with night.writing(command):
-        return _run(night, first, last, accounts)
+    try:
+        with night.writing(command):
+            return _run(night, first, last, accounts)
+    except LakeHeldError as error:  # of a night that never began nothing else would tell
+        if unsent := _tell_of_failure(night, None, [str(error)]):
+            night.progress.tell("run", unsent)
+        raise
 
 
 def _run(night: Night, first: date, last: date, accounts: frozenset[str] | None) -> Outcome:
     night.open_early()
     from pipelines.definitions import build_definitions  # noqa: PLC0415  (imports Dagster: seconds)
     from pipelines.night import ACCOUNTS_TAG, FIRST_DAY_TAG  # noqa: PLC0415
-    from pipelines.notify import notify, of_failed_night  # noqa: PLC0415
     from pipelines.slots import PROCESS_TAG, this_process, wait_for_slot  # noqa: PLC0415
 
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
@@ -105,9 +111,16 @@ def _run(night: Night, first: date, last: date, accounts: frozenset[str] | None)
     causes = [cause_of(event) for event in failed]
     failures = tuple(sentence for sentence, _ in causes)
     if not result.success:
-        unsent = notify(night.settings, [of_failed_night(result.run_id, night.settings.lake_uri, failures)])
+        unsent = _tell_of_failure(night, result.run_id, failures)
         night.warnings += [unsent] if unsent else []
     return Outcome(result.success, result.run_id, failures, tuple(stack for _, stack in causes if stack))
+
+
+def _tell_of_failure(night: Night, run_id: str | None, failures: Iterable[str]) -> str | None:
+    """Tell the webhook; return a sentence if it could not be told."""
+    from pipelines.notify import notify, of_failed_night  # noqa: PLC0415
+
+    return notify(night.settings, [of_failed_night(run_id, night.settings.lake_uri, failures)])
 
 
 # What these say is meant for the user: where in the code it was said is of no use to anybody.

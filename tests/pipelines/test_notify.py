@@ -17,6 +17,7 @@ import urllib3
 from expectations.tables import INVESTIGATIONS
 from pipelines import cli, jobs, notify
 from pipelines.assets.investigations import _noting
+from pipelines.lock import LakeHeldError, lake_lock
 from pipelines.night import Night
 from pipelines.preflight import WRONG_USE
 from pipelines.run import Outcome
@@ -248,3 +249,14 @@ def test_run_nightly__tells_of_its_own_failure(webhook, monkeypatch, dagster_hom
     webhook.statuses = [404]
     run_nightly(night, jobs.this_day(), jobs.this_day())
     assert night.warnings == ["the webhook answers with status 404: 1 of 1 notifications were not sent"]
+
+
+def test_run_nightly__a_night_that_could_not_begin_is_told_of_too(webhook, tmp_path):
+    from pipelines.run import run_nightly  # noqa: PLC0415
+
+    night = Night(settings(webhook, lake=str(tmp_path), lock_wait_minutes=0))
+    with lake_lock(str(tmp_path), "upkeep", night.progress, 0), pytest.raises(LakeHeldError) as stop:
+        run_nightly(night, jobs.this_day(), jobs.this_day())
+    [(_, got)] = webhook.got
+    assert (got["kind"], got["run_id"], got["failures"]) == ("failed_night", None, [str(stop.value)])
+    jsonschema.Draft202012Validator(SCHEMA).validate(got)
