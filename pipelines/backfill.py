@@ -7,6 +7,7 @@ that the next call after a kill begins with the first month that is not, and lat
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -14,7 +15,8 @@ from expectations.tables import CLOUDTRAIL_EVENTS, INGEST_FILES
 from pipelines.lake import Lake
 from pipelines.preflight import named_sources
 from pipelines.settings import Settings
-from pipelines.sources.folder import CLOUDTRAIL, DIGESTS, list_objects
+from pipelines.sources.folder import CLOUDTRAIL, DIGESTS, SourceError, SourceObject
+from pipelines.sources.listing import access_of, open_sources
 from pipelines.upkeep import behind
 
 
@@ -62,12 +64,22 @@ def _look(settings: Settings, lake: Lake, first: date, last: date) -> Month:
     rows = lake.read_rows(INGEST_FILES, ["uri", "etag"], of_days) if lake.version(INGEST_FILES) else []
     known = {(row["uri"], row["etag"]) for row in rows}
     new_count = new_size = 0
-    for root, named in named_sources(settings):
-        for source in (CLOUDTRAIL, DIGESTS) if named == CLOUDTRAIL else (named,):
-            new = [each for each in list_objects(root, source, first, last) if (each.uri, each.etag) not in known]
-            new_count += len(new)
-            new_size += sum(each.size for each in new if each.skipped is None)
+    for each in _listed(settings, first, last):
+        if (each.uri, each.etag) not in known:
+            new_count += 1
+            new_size += each.size if each.skipped is None else 0
     return Month(first, last, new_count, new_size)
+
+
+def _listed(settings: Settings, first: date, last: date) -> Iterator[SourceObject]:
+    """Yield what can be listed; what cannot is said by the run of the month, which meets it again."""
+    for roots, named in named_sources(settings):
+        for source in open_sources(roots, access_of(settings)):
+            if source.has_newest_only:
+                continue  # it is asked for what is new since the last run, whatever the month
+            for kind in (CLOUDTRAIL, DIGESTS) if named == CLOUDTRAIL else (named,):
+                with suppress(SourceError):
+                    yield from source.objects(kind, first, last, None, lambda _failure: None)
 
 
 class Estimate:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from benchmarks.organisation import Parameters, generate
-from pipelines import cli, preflight
+from pipelines import cli, commands, preflight
 from pipelines.lake import Lake
 from pipelines.night import Night
 from pipelines.run import Outcome, run_nightly
@@ -107,7 +107,7 @@ def asked(at_a_prompt: None, monkeypatch: pytest.MonkeyPatch) -> list[tuple[date
         days.append((first, last))
         return SimpleNamespace(settings=settings), []
 
-    monkeypatch.setattr(cli, "_run_job", run_job)
+    monkeypatch.setattr(commands, "run_job", run_job)
     return days
 
 

@@ -13,7 +13,7 @@ import pytest
 from deltalake import Schema
 
 from expectations.tables import CLOUDTRAIL_EVENTS, INGEST_FILES, LOG_COVERAGE
-from pipelines import cli
+from pipelines import commands
 from pipelines.backfill import Estimate, Month, months_between, months_to_do, spoken
 from pipelines.creation import delta_field
 from pipelines.lake import EXPIRED_BEFORE, Consumed, Lake
@@ -23,6 +23,7 @@ from pipelines.settings import Settings, load_settings
 from pipelines.sources.folder import CLOUDTRAIL, list_objects
 from pipelines.stages import stages
 from tests.pipelines.conftest import put
+from tests.s3_server import TestBucket
 
 FIRST, LAST = date(2025, 11, 20), date(2026, 2, 3)
 Said = Callable[..., tuple[int, str]]
@@ -69,7 +70,7 @@ def ran(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> list[tuple[date,
         read(settings, first, last)
         return SimpleNamespace(settings=settings), [f"an object of {first:%B}"]
 
-    monkeypatch.setattr(cli, "_run_job", run_job)
+    monkeypatch.setattr(commands, "run_job", run_job)
     return days
 
 
@@ -90,6 +91,18 @@ def test_months_to_do__are_those_with_an_object_that_the_ledger_does_not_know(se
     assert to_do(settings) == ["2026-01", "2026-02"]
     put(Path(str(settings.cloudtrail)), "2025-11-21", name="late.json.gz")
     assert to_do(settings) == ["2025-11", "2026-01", "2026-02"]
+
+
+def test_months_to_do__a_bucket_is_listed_like_a_folder_and_flow_logs_count_too(
+    bucket: TestBucket, settings: Settings, tmp_path: Path
+) -> None:
+    of_account = "AWSLogs/111111111111"
+    bucket.put(f"{of_account}/CloudTrail/us-east-1/2025/12/01/a.json.gz")
+    put(tmp_path / "flows", "2026-02-01", kind="vpcflowlogs", name="a.log.gz")
+    where = {"cloudtrail": f"s3://{bucket.name}", "flows": str(tmp_path / "flows"), "s3_endpoint": bucket.address}
+    assert to_do(settings.model_copy(update=where)) == ["2025-12", "2026-02"]
+    bucket.deny("ListBucket", f"{of_account}/")
+    assert to_do(settings.model_copy(update=where)) == ["2026-02"]
 
 
 def test_months_to_do__one_that_was_read_and_not_followed_by_every_table_is_not_done(settings: Settings) -> None:
@@ -130,14 +143,14 @@ def test_backfill__goes_on_with_the_first_month_that_is_not_done(
 def test_backfill__a_month_that_fails_is_named_and_those_before_it_stay(
     settings: Settings, ran: list[tuple[date, date]], said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_job = cli._run_job
+    run_job = commands.run_job
 
     def failing(settings: Settings, first: date, last: date) -> Any:
         if first.month == 1:
             raise StopError(NOTHING, "no room on the disk")
         return run_job(settings, first, last)
 
-    monkeypatch.setattr(cli, "_run_job", failing)
+    monkeypatch.setattr(commands, "run_job", failing)
     status, text = said("backfill", "--cloudtrail", settings.cloudtrail)
     assert status == 1
     assert text.splitlines()[-1] == "rolescope: backfill, 2026-01: no room on the disk"

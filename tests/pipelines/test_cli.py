@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipelines import cli
+from pipelines import commands
 from pipelines.cli import exit_status_of
 from pipelines.preflight import DONE, IN_PART, INTERRUPTED, NOTHING, WRONG_USE
 from pipelines.sources.folder import SourceError
@@ -62,7 +62,7 @@ def test_run__needs_days_that_exist(said, tmp_path, option, text):
 def test_run__what_was_left_out_is_done_in_part_and_cannot_command_the_terminal(said, tmp_path, monkeypatch):
     put(tmp_path / "logs", "2026-03-02")
     monkeypatch.setattr(
-        cli, "_run_job", lambda settings, *_: (SimpleNamespace(settings=settings), ["\x1b[2J: not [b]JSON[/b]"])
+        commands, "run_job", lambda settings, *_: (SimpleNamespace(settings=settings), ["\x1b[2J: not [b]JSON[/b]"])
     )
     status, text = said("run", "--cloudtrail", "logs")
     assert (status, text.splitlines()[-1]) == (IN_PART, "left out: [U+001B][2J: not [b]JSON[/b]")
@@ -81,7 +81,7 @@ def test_exit_status_of__what_is_not_a_mistake_of_ours_is_a_sentence(capsys, log
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(cli, "_run_job", fail)
+    monkeypatch.setattr(commands, "run_job", fail)
     status = exit_status_of(["run", *map(str, logs)])
     assert (status, capsys.readouterr().err) == (ended[0], f"rolescope: {ended[1]}\n")
 
@@ -90,6 +90,6 @@ def test_exit_status_of__a_mistake_of_ours_is_not_hidden(logs, monkeypatch):
     def fail(*_):
         raise KeyError("a column")
 
-    monkeypatch.setattr(cli, "_run_job", fail)
+    monkeypatch.setattr(commands, "run_job", fail)
     with pytest.raises(KeyError, match="a column"):
         exit_status_of(["run", *map(str, logs)])

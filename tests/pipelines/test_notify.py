@@ -15,7 +15,7 @@ import pytest
 import urllib3
 
 from expectations.tables import INVESTIGATIONS
-from pipelines import cli, jobs, notify
+from pipelines import commands, jobs, notify
 from pipelines.assets.investigations import _noting
 from pipelines.lock import LakeHeldError, lake_lock
 from pipelines.night import Night
@@ -206,8 +206,8 @@ def test_run_job__what_was_not_sent_is_left_out_of_a_night_that_ended_well(monke
 
     monkeypatch.setattr("pipelines.run.run_nightly", ran)
     monkeypatch.setattr(Night, "open_early", lambda _self: None)
-    monkeypatch.setattr(cli, "_left_out", lambda _night, _run_id: [])
-    assert cli._run_job(Settings(), None, None)[1] == ["the webhook …"]
+    monkeypatch.setattr(commands, "_left_out", lambda _night, _run_id: [])
+    assert commands.run_job(Settings(), None, None)[1] == ["the webhook …"]
 
 
 def failed_run(instance: dg.DagsterInstance, tags: dict[str, str]) -> Any:
