@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from functools import reduce
 from operator import and_
 from threading import Lock
@@ -26,6 +26,7 @@ from pyspark.sql import functions as F
 from expectations.contract import Table
 from expectations.tables import BRONZE
 from pipelines.creation import creating_sql, sql_literal
+from pipelines.days import days_condition, runs_of, times_condition
 from pipelines.folder_table import File, FolderTable
 from pipelines.sql_table import USER_METADATA, SqlTable
 
@@ -167,7 +168,7 @@ class Lake:
         condition = times_condition(column, days)
         if self.is_local:
             self.ensure(table)
-            folder, ranges = self._folder(table), _ranges(days)
+            folder, ranges = self._folder(table), runs_of(days)
             files = [file for file in folder.files() if any(file.may_have(column, *each) for each in ranges)]
             return folder.rows(self.spark, files).where(condition)
         return self.read(table).where(condition)
@@ -499,39 +500,6 @@ class Lake:
             yield
         finally:
             self.spark.conf.unset(USER_METADATA)
-
-
-def days_condition(column: str, days: Sequence[date | None], of: str = "") -> str:
-    """Return the SQL condition that holds for these days of a date column: what `replaceWhere` and pruning understand.
-
-    `of` names the table where the column's name alone would not: `t.`.
-    """
-    named = sorted(day for day in days if day is not None)
-    listed = ", ".join(f"DATE'{day.isoformat()}'" for day in named)
-    conditions = [f"{of}`{column}` IN ({listed})"] if named else []
-    if None in days:
-        conditions.append(f"{of}`{column}` IS NULL")
-    return " OR ".join(conditions) or "false"
-
-
-def times_condition(column: str, days: Sequence[date]) -> str:
-    """Return the SQL condition that a timestamp lies on one of these days, as one range per run of days."""
-    conditions = [
-        f"(`{column}` >= TIMESTAMP'{start.isoformat()}' AND `{column}` < TIMESTAMP'{end.isoformat()}')"
-        for start, end in _ranges(days)
-    ]
-    return " OR ".join(conditions) or "false"
-
-
-def _ranges(days: Sequence[date]) -> list[tuple[date, date]]:
-    """Join days that follow each other: first day of each run, and the day after its last."""
-    ranges: list[tuple[date, date]] = []
-    for day in sorted(set(days)):
-        if ranges and ranges[-1][1] == day:
-            ranges[-1] = (ranges[-1][0], day + timedelta(days=1))
-        else:
-            ranges.append((day, day + timedelta(days=1)))
-    return ranges
 
 
 def partition_of(table: Table) -> str:

@@ -15,7 +15,7 @@ import pytest
 from deltalake import DeltaTable
 
 from expectations.contract import Column, Table
-from pipelines.lake import Consumed, Lake, LakeError, days_condition, times_condition
+from pipelines.lake import Consumed, Lake, LakeError
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -210,20 +210,6 @@ def test_ensure__any_reader_of_version_1_can_read_it(lake: Lake) -> None:
     protocol = DeltaTable(lake.path(VISITS)).protocol()
     assert protocol.min_reader_version == 1
     assert DeltaTable(lake.path(VISITS)).metadata().description == VISITS.comment
-
-
-def test_days_condition__names_days_and_null() -> None:
-    assert (
-        days_condition("day", [MAY[1], MAY[0], None])
-        == "`day` IN (DATE'2026-05-01', DATE'2026-05-02') OR `day` IS NULL"
-    )
-    assert days_condition("day", []) == "false"
-
-
-def test_times_condition__joins_days_that_follow_each_other() -> None:
-    condition = times_condition("at", [MAY[0], MAY[1], MAY[4]])
-    assert condition.count(">=") == 2
-    assert "`at` >= TIMESTAMP'2026-05-01' AND `at` < TIMESTAMP'2026-05-03'" in condition
 
 
 def test_consumed__of_a_commit_that_is_not_ours_is_nothing() -> None:
