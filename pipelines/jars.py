@@ -5,6 +5,8 @@ and Unity Catalog's are kept, since the others that Ivy would bring are older co
 
 The other one is a local file system (GlobalMentor's, Apache-2.0, 9 KB): without native libraries, which pyspark does not bring,
 Hadoop's own starts a process (`chmod`) for every file and folder it makes, six for each partition: two thirds of a write.
+
+Jars that came make the archive of Spark's classes (`class_archive`) anew.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
+from pipelines.class_archive import make_archive
 from pipelines.spark import JavaMissingError, java_home
 
 _FILE_SYSTEM = "com.globalmentor:hadoop-bare-naked-local-fs:0.1.0"
@@ -103,5 +106,7 @@ if __name__ == "__main__":
         print(f"jars of Delta and the local file system: {len(fetch_jars())} in place")  # noqa: T201
         if "--s3" in sys.argv[1:]:
             print(f"jars of S3: {len(fetch_s3_jars())} in place")  # noqa: T201
+        problem = make_archive()
+        print(f"archive of Spark's classes: {problem or 'in place'}")  # noqa: T201
     except (JavaMissingError, RuntimeError) as error:
         sys.exit(str(error))

@@ -7,9 +7,11 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines import class_archive
 from pipelines.workers import packed
 
 if TYPE_CHECKING:
@@ -129,6 +131,7 @@ def spark_session(
     memory: str = "3g",
     extra: dict[str, str] | None = None,
     hadoop: dict[str, str] | None = None,
+    java_options: Sequence[str] | None = None,
 ) -> SparkSession:
     """Return the session that everything runs on, made if need be.
 
@@ -138,6 +141,7 @@ def spark_session(
         memory: heap of the local driver.
         extra: further Spark settings; they win over ours.
         hadoop: settings of file systems, which hold for this session alone.
+        java_options: further options of a local driver's JVM; those that use the archive of classes, if there are none.
 
     Raises:
         JavaMissingError: a local session is asked for and there is no Java.
@@ -153,16 +157,17 @@ def spark_session(
     os.environ["JAVA_HOME"] = str(java_home())
     os.environ["PYSPARK_PYTHON"] = sys.executable  # else workers run whatever `python3` is
     builder = SparkSession.builder.appName("rolescope").master(master)
-    settings = _ALWAYS | _of_place(master, memory) | {"spark.driver.memory": memory} | (extra or {})
+    settings = _ALWAYS | _of_place(master, memory, java_options) | {"spark.driver.memory": memory} | (extra or {})
     for key, value in settings.items():
         builder = builder.config(key, value)
     return _with_settings(builder.getOrCreate(), hadoop or {})
 
 
-def _of_place(master: str, memory: str) -> dict[str, str]:
+def _of_place(master: str, memory: str, java_options: Sequence[str] | None) -> dict[str, str]:
     if master.startswith("local"):
         # A heap that begins small is collected in full each time before it grows.
-        options = f"{_LOCAL['spark.driver.extraJavaOptions']} -Xms{memory}"
+        more = [f"-Xms{memory}", *(class_archive.options() if java_options is None else java_options)]
+        options = " ".join([_LOCAL["spark.driver.extraJavaOptions"], *more])
         return _LOCAL | FEW_ROWS | {"spark.driver.extraJavaOptions": options}
     return _AWAY | {"spark.submit.pyFiles": str(packed())}
 
