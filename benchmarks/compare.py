@@ -49,7 +49,8 @@ def main() -> int:
     given = _arguments()
     size = _size(given)
     size.folder.mkdir(parents=True, exist_ok=True)
-    target: Path = given.results / f"{'-'.join(str(events) for events in size.events)}-events.json"
+    of_parts = f"-{'-'.join(sorted(size.parts))}" if given.only else ""
+    target: Path = given.results / f"{'-'.join(str(events) for events in size.events)}-events{of_parts}.json"
     parameters = {name: str(value) for name, value in vars(given).items() if name not in ("out", "results")}
     lines: list[Line] = []
     for line in measurements(size):

@@ -1,8 +1,8 @@
 """SQL over one session in a year: what of the lake an analyst's three queries read.
 
-DuckDB over delta-rs, as the README shows it: the session by its id, then its usage, then its events, each within the days that the one
-before told. What is counted is what the process read from files meanwhile, as Linux counts it (`rchar`): Delta logs, Parquet footers
-and data. It is held against the Parquet files that the tables have now, together.
+DuckDB over delta-rs, as the README shows it: the session by its id and day, which every report gives, then its usage, then its
+events, each within the days that the one before told. What is counted is what the process read from files meanwhile, as Linux counts
+it (`rchar`): Delta logs, Parquet footers and data. It is held against the Parquet files that the tables have now, together.
 
     python -m benchmarks.session_query LAKE
 """
@@ -13,6 +13,7 @@ import argparse
 import sys
 import time
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,8 @@ from expectations.contract import Table
 from expectations.tables import CLOUDTRAIL_EVENTS, CREDENTIAL_SESSIONS, SESSION_USAGE, TABLES
 
 AT_MOST = 0.02
-_SESSION = (
-    "SELECT started_date, first_event_at, last_event_at, event_count FROM lake WHERE credential_session_id = $session"
-)
+_SESSION = "SELECT first_event_at, last_event_at, event_count FROM lake WHERE credential_session_id = $session"
+_ON_ITS_DAY = _SESSION + " AND started_date = $day"  # the partition: whoever has the session from a report has its day
 _USAGE = """
 SELECT principal_id, session_created_at, access_key_id, min(event_date) AS first_day, max(event_date) AS last_day,
     sum(event_count) AS event_count
@@ -50,8 +50,8 @@ class Read:
 
 def measure(lake: Path, events: int) -> Line:
     """Ask for a session of the middle of the lake's history; `events` is what the lake was made from."""
-    session = _session_of_the_middle(lake)
-    read = ask(lake, session)
+    session, day = _session_of_the_middle(lake)
+    read = ask(lake, session, day)
     if read.found != read.events:
         sys.exit(f"the queries found {read.found} of {read.events} events of session {session}")
     size = sum(_size(lake, table) for table in TABLES if (lake / table.name).is_dir())
@@ -64,18 +64,19 @@ def measure(lake: Path, events: int) -> Line:
         facts={
             "lake_MB": size / 1e6,
             **{f"{name}_MB": of / 1e6 for name, of in read.by_table.items()},
+            "without_its_day": _asked(lake, CREDENTIAL_SESSIONS, _SESSION, session=session)[0] / size,
             "events": read.found,
         },
     )
 
 
-def ask(lake: Path, session: str) -> Read:
-    """Ask the three queries about a session, and count what is read meanwhile."""
+def ask(lake: Path, session: str, day: date) -> Read:
+    """Ask the three queries about a session that began on a day, and count what is read meanwhile."""
     begun, told = time.monotonic(), {}
-    told[CREDENTIAL_SESSIONS.name], [(started, first_at, last_at, count)] = _asked(
-        lake, CREDENTIAL_SESSIONS, _SESSION, session=session
+    told[CREDENTIAL_SESSIONS.name], [(first_at, last_at, count)] = _asked(
+        lake, CREDENTIAL_SESSIONS, _ON_ITS_DAY, session=session, day=day
     )
-    first, last = (first_at or started), (last_at or started)
+    first, last = (first_at or day), (last_at or day)
     told[SESSION_USAGE.name], usage = _asked(
         lake, SESSION_USAGE, _USAGE, session=session, first=_day(first), last=_day(last)
     )
@@ -115,14 +116,14 @@ def _size(lake: Path, table: Table) -> int:
     return sum(adds.column("size_bytes").to_pylist())
 
 
-def _session_of_the_middle(lake: Path) -> str:
-    """Return a session with an access key of its own, of the day in the middle of those that have some."""
+def _session_of_the_middle(lake: Path) -> tuple[str, date]:
+    """Return a session with an access key of its own, of the day in the middle of those that have some, and that day."""
     database = duckdb.connect()
     sessions = DeltaTable(str(lake / CREDENTIAL_SESSIONS.name)).to_pyarrow_dataset()
     database.register("sessions", sessions)
     found = database.execute(
         """
-        SELECT credential_session_id FROM sessions
+        SELECT credential_session_id, started_date FROM sessions
         WHERE started_date = (SELECT quantile_disc(started_date, 0.5) FROM sessions WHERE event_count > 0)
             AND event_count > 2 AND attribution_status = 'resolved' AND len(access_key_ids) = 1
             AND (role_session_id, started_at) IN (SELECT (role_session_id, started_at) FROM sessions GROUP BY ALL HAVING count(*) = 1)
@@ -131,7 +132,8 @@ def _session_of_the_middle(lake: Path) -> str:
     ).fetchall()
     if not found:
         sys.exit(f"{lake} has no session to ask for")
-    return str(found[0][0])
+    session, day = found[0]
+    return str(session), day
 
 
 def main() -> int:

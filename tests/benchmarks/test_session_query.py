@@ -81,13 +81,13 @@ def lake(tmp_path_factory) -> Path:
 
 
 def test_ask__finds_all_events_of_the_session_and_counts_what_it_read(lake):
-    read = ask(lake, "session-00700")
+    read = ask(lake, "session-00700", date(2026, 1, 24))
     assert (read.found, read.events) == (3, 3)
     assert all(of > 0 for of in read.by_table.values())
 
 
 def test_ask__reads_the_events_of_the_session_s_days_alone(lake):
-    read = ask(lake, "session-00700")
+    read = ask(lake, "session-00700", date(2026, 1, 24))
     one_day = sum(each.stat().st_size for each in lake.glob("cloudtrail_events/event_date=2026-01-24/*.parquet"))
     log = sum(each.stat().st_size for each in lake.glob("cloudtrail_events/_delta_log/*"))
     all_days = sum(each.stat().st_size for each in lake.glob("cloudtrail_events/*/*.parquet"))
