@@ -69,13 +69,17 @@ def run_nightly(night: Night, first: date, last: date, accounts: frozenset[str] 
         LakeHeldError: another run writes to the lake, and did not end in time.
     """
     command = f"run {first} to {last}" + (f" of {len(accounts)} accounts" if accounts is not None else "")
+    outcome = None
     try:
         with night.writing(command):
-            return _run(night, first, last, accounts)
-    except LakeHeldError as error:  # of a night that never began nothing else would tell
-        if unsent := _tell_of_failure(night, None, [str(error)]):
-            night.progress.tell("run", unsent)
+            outcome = _run(night, first, last, accounts)
+    except LakeHeldError as error:
+        if outcome is None or outcome.succeeded:  # a run that failed has told so itself
+            unsent = _tell_of_failure(night, outcome.run_id if outcome else None, [str(error)])
+            if unsent:
+                night.progress.tell("run", unsent)
         raise
+    return outcome
 
 
 def _run(night: Night, first: date, last: date, accounts: frozenset[str] | None) -> Outcome:

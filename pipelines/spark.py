@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 MINIMUM_JAVA = 17
 ATTACHED = "attached"
 
-_LOG = f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties')}"
+
+def _quoted(option: str) -> str:
+    """Return an option of the JVM as Spark's launcher takes it whole: a path may have spaces."""
+    return '"' + option.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+_LOG = _quoted(f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties')}")
 # Defaults of Spark and Delta suit clusters; on two cores and small tables they cost seconds a query.
 _LOCAL = {
     "spark.databricks.delta.snapshotPartitions": "2",
@@ -167,7 +173,7 @@ def _of_place(master: str, memory: str, java_options: Sequence[str] | None) -> d
     if master.startswith("local"):
         # A heap that begins small is collected in full each time before it grows.
         more = [f"-Xms{memory}", *(class_archive.options() if java_options is None else java_options)]
-        options = " ".join([_LOCAL["spark.driver.extraJavaOptions"], *more])
+        options = " ".join([_LOCAL["spark.driver.extraJavaOptions"], *map(_quoted, more)])
         return _LOCAL | FEW_ROWS | {"spark.driver.extraJavaOptions": options}
     return _AWAY | {"spark.submit.pyFiles": str(packed())}
 

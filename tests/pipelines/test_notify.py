@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -260,3 +261,21 @@ def test_run_nightly__a_night_that_could_not_begin_is_told_of_too(webhook, tmp_p
     [(_, got)] = webhook.got
     assert (got["kind"], got["run_id"], got["failures"]) == ("failed_night", None, [str(stop.value)])
     jsonschema.Draft202012Validator(SCHEMA).validate(got)
+
+
+@pytest.mark.parametrize(("has_succeeded", "told"), [(True, ["run-1"]), (False, [])])
+def test_run_nightly__a_lake_that_was_lost_is_told_of_unless_the_run_has_failed_and_told_so(
+    webhook, monkeypatch, has_succeeded, told
+):
+    from pipelines import run  # noqa: PLC0415
+
+    @contextmanager
+    def losing(_night: Night, _what: str) -> Iterator[None]:
+        yield
+        raise LakeHeldError("taken over")
+
+    monkeypatch.setattr(Night, "writing", losing)
+    monkeypatch.setattr(run, "_run", lambda *_: Outcome(succeeded=has_succeeded, run_id="run-1", failures=()))
+    with pytest.raises(LakeHeldError):
+        run.run_nightly(Night(settings(webhook)), jobs.this_day(), jobs.this_day())
+    assert [got["run_id"] for _, got in webhook.got] == told

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
 
+from pipelines import spark
 from pipelines.spark import JavaMissingError, java_home
 
 
@@ -46,3 +48,12 @@ def test_java_home__says_what_to_install_where_there_is_none(tmp_path: Path, mon
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "nothing here"))
     with pytest.raises(JavaMissingError, match=r"Java 17 or newer and none was found: install one .*or set JAVA_HOME"):
         java_home()
+
+
+def test_options_of_the_jvm__are_whole_where_a_path_has_spaces_and_quotes() -> None:
+    settings = spark._of_place("local[1]", "1g", ['-XX:SharedArchiveFile=/a b/"c".jsa'])
+    options = shlex.split(settings["spark.driver.extraJavaOptions"])  # what Spark's launcher does with them
+    assert options[-2:] == ["-Xms1g", '-XX:SharedArchiveFile=/a b/"c".jsa']
+    assert [each for each in options if "log4j2" in each] == [
+        f"-Dlog4j2.configurationFile={Path(spark.__file__).with_name('log4j2.properties')}"
+    ]
