@@ -144,13 +144,13 @@ def investigate_finding(settings: Settings, finding_id: str) -> int:
         raise StopError(
             NOTHING, visible(f"there is no finding {finding_id} in {settings.lake}; the newest there are: {there}")
         )
-    first = possible_day(finding.first_seen_at.date())
+    first = possible_day(finding["first_seen_at"].date())
     accounts = accounts_of(night, finding)
     logs = (
         published_in(settings, settings.cloudtrail, CLOUDTRAIL, accounts, first).days if settings.cloudtrail else None
     )
     night, of_run = run_job(settings, first, logs[1] if logs else first, accounts)
-    _print_answers(finding.title or finding.type, answers_of(night, finding_id=finding_id))
+    _print_answers(finding["title"] or finding["type"], answers_of(night, finding_id=finding_id))
     return _say_left_out([*left_out, *of_run])
 
 

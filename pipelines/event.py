@@ -66,7 +66,6 @@ def find_copies(lake: Lake, event_id: str) -> list[Row]:
 
     Reads rows, not frames: a local lake answers without Spark.
     """
-    event_id = event_id.encode("utf-8", "replace").decode()
     of_id = f"event_id = {lake.literal(event_id)} OR action_id = {lake.literal(event_id)}"
     columns = (*_FACTS, *_OBJECT, "event_date")
     named = lake.read_rows(CLOUDTRAIL_EVENTS, columns, of_id)

@@ -1,53 +1,63 @@
-"""One finding at three in the morning: whose accounts' logs are needed, and what its investigation says."""
+"""One finding at three in the morning: whose accounts' logs are needed, and what its investigation says.
+
+Reads rows, not frames: a local lake answers without Spark, whose start would be the longest part of an answer that is there.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
-
-from pyspark.sql import functions as F
+from heapq import nlargest
+from typing import TYPE_CHECKING, Any
 
 from expectations.tables import GUARDDUTY_FINDINGS, INVESTIGATIONS
-from transforms.findings import only_newest
 
 if TYPE_CHECKING:
-    from pyspark.sql import Row
-
     from pipelines.night import Night
 
+_FINDING = ("finding_id", "account_id", "title", "type", "first_seen_at", "updated_at")
+_ANSWERS = ("who", "what_else", "consistency", "gaps", "severity", "score", "logs_complete_to_at", "report_uri")
 
-def finding_of(night: Night, finding_id: str) -> Row | None:
-    """Return the newest version of a finding in the lake; null if it is not there."""
-    of_id = night.lake.read(GUARDDUTY_FINDINGS).where(F.col("finding_id") == finding_id)
-    return only_newest(of_id).first()
+
+def finding_of(night: Night, finding_id: str) -> dict[str, Any] | None:
+    """Return the newest version of a finding in the lake (finding_id, account_id, title, type, times in UTC); null if there is none."""
+    of_id = f"finding_id = {night.lake.literal(finding_id)}"
+    versions = night.lake.read_rows(GUARDDUTY_FINDINGS, _FINDING, of_id)
+    return max(versions, key=lambda version: version["updated_at"], default=None)
 
 
 def newest_findings(night: Night, limit: int = 5) -> list[str]:
     """Return ids of the findings that were updated last."""
-    newest = only_newest(night.lake.read(GUARDDUTY_FINDINGS)).orderBy(F.desc("updated_at"), "finding_id").limit(limit)
-    return [row.finding_id for row in newest.select("finding_id").collect()]
+    updated = night.lake.read_rows(
+        GUARDDUTY_FINDINGS, ["finding_id", "max(updated_at) AS updated_at"], group_by=["finding_id"]
+    )
+    updated.sort(key=lambda finding: finding["finding_id"])
+    newest = nlargest(limit, updated, key=lambda finding: finding["updated_at"])
+    return [finding["finding_id"] for finding in newest]
 
 
-def accounts_of(night: Night, finding: Row) -> frozenset[str]:
+def accounts_of(night: Night, finding: dict[str, Any]) -> frozenset[str]:
     """Return the accounts whose logs a finding needs: its own, and those that an investigation so far was led to."""
-    made = night.lake.read(INVESTIGATIONS).where(F.col("finding_id") == finding.finding_id).select("document").collect()
-    led_to = {account["account_id"] for row in made for account in json.loads(row.document)["logs"]["accounts"]}
-    return frozenset({finding.account_id, *led_to})
+    made = night.lake.read_rows(
+        INVESTIGATIONS, ["document"], f"finding_id = {night.lake.literal(finding['finding_id'])}"
+    )
+    led_to = {account["account_id"] for row in made for account in json.loads(row["document"])["logs"]["accounts"]}
+    return frozenset({finding["account_id"], *led_to})
 
 
 def answers_of(night: Night, *, finding_id: str | None = None, investigation_id: str | None = None) -> dict[str, str]:
     """Return what the investigation of a finding, or a profile, says, by question, in the order it is read."""
     column, value = ("finding_id", finding_id) if finding_id else ("investigation_id", investigation_id)
-    made = night.lake.read(INVESTIGATIONS).where(F.col(column) == F.lit(value)).first()
-    if made is None:
+    found = night.lake.read_rows(INVESTIGATIONS, _ANSWERS, f"{column} = {night.lake.literal(str(value))}")
+    if not found:
         return {}
-    complete_to = made.logs_complete_to_at
+    made = found[0]
+    complete_to = made["logs_complete_to_at"]
     return {
-        "Who was behind it?": made.who,
-        "What else did they do?": made.what_else,
-        "Is it like them?": made.consistency,
-        "What the logs cannot show": made.gaps,
-        "Severity": f"{made.severity} ({made.score} points)",
+        "Who was behind it?": made["who"],
+        "What else did they do?": made["what_else"],
+        "Is it like them?": made["consistency"],
+        "What the logs cannot show": made["gaps"],
+        "Severity": f"{made['severity']} ({made['score']} points)",
         "The logs are complete up to": f"{complete_to:%Y-%m-%d %H:%M:%S} UTC" if complete_to else "unknown",
-        "Report": made.report_uri,
+        "Report": made["report_uri"],
     }

@@ -116,6 +116,7 @@ class Lake:
 
     def literal(self, text: str) -> str:
         """Return a text as a literal in a condition of `read_rows`; DataFusion and Spark write quotes in it differently."""
+        text = text.encode("utf-8", "replace").decode()  # what a terminal was given need not be UTF-8
         return "'" + text.replace("'", "''") + "'" if self.is_local else sql_literal(text)
 
     # -- reading -----------------------------------------------------------------------------------------------------
