@@ -8,7 +8,7 @@ delta-rs's. The class of that name in delta-spark is used nowhere: it fails on S
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, QueryBuilder, WriterProperties, write_deltalake
 
 from pipelines.creation import create_in_folder, delta_field
+from pipelines.days import days_condition, runs_of, times_condition
 from transforms.cloudtrail.arrow import arrow_schema
 
 if TYPE_CHECKING:
@@ -60,10 +61,17 @@ class ChangesGoneError(Exception):
 class FolderTable:
     """One table of a lake in a folder. Nothing is remembered: what the log says is asked each time."""
 
-    def __init__(self, table: Table, path: str) -> None:
-        """Take the table that lies in the folder `path`."""
+    def __init__(self, table: Table, path: str, spark: Callable[[], SparkSession] | None = None) -> None:
+        """Take the table that lies in the folder `path`; `spark` is asked for a session by what returns frames."""
         self._table = table
         self._path = path
+        self._begin_spark = spark
+
+    @property
+    def _spark(self) -> SparkSession:
+        if self._begin_spark is None:
+            raise RuntimeError(f"{self._path}: rows as a frame need Spark")
+        return self._begin_spark()
 
     def create(self) -> None:
         """Make it, unless it is there."""
@@ -84,8 +92,12 @@ class FolderTable:
         """How many rows it has: the log knows."""
         return DeltaTable(self._path).count()
 
-    def query(self, query: str) -> pa.Table:
-        """Return what a query (of DataFusion, over the table `rows`) finds."""
+    def find(self, columns: Sequence[str], where: str, group_by: Sequence[str] = ()) -> pa.Table:
+        """Return columns, or aggregates, of the rows that a condition holds for (DataFusion's SQL)."""
+        grouping = f" GROUP BY {', '.join(group_by)}" if group_by else ""
+        return self._query(f"SELECT {', '.join(columns)} FROM rows WHERE {where}{grouping}")
+
+    def _query(self, query: str) -> pa.Table:
         return pa.table(QueryBuilder().register("rows", DeltaTable(self._path)).execute(query).read_all())
 
     # -- what it is ----------------------------------------------------------------------------------------------------
@@ -136,7 +148,7 @@ class FolderTable:
         Raises:
             ValueError: they do not.
         """
-        if self.query(f"SELECT 1 FROM rows WHERE NOT ({rule}) LIMIT 1").num_rows:
+        if self._query(f"SELECT 1 FROM rows WHERE NOT ({rule}) LIMIT 1").num_rows:
             raise ValueError(f"{self._path}: {name}")
         # Not `add_constraint`, which writes the rule anew in words of its own, and has none for an interval.
         self.set_properties({f"delta.constraints.{name}": rule}, told)
@@ -197,16 +209,68 @@ class FolderTable:
         told = said or (in_path.group(1) if in_path else None)
         return date.fromisoformat(told) if told else None
 
-    def rows(self, spark: SparkSession, files: Iterable[File]) -> DataFrame:
+    # -- rows ----------------------------------------------------------------------------------------------------------
+
+    def read(self) -> DataFrame:
+        """Return all rows."""
+        return self.rows(self.files())
+
+    def read_days(self, days: Sequence[date | None]) -> DataFrame:
+        """Return the rows of some partitions; null is a partition too."""
+        return self.rows(self._of_days(days))
+
+    def read_between(self, first: date, last: date) -> DataFrame:
+        """Return the rows of the partitions from a day to another, both included."""
+        return self.rows(file for file in self.files() if file.day is not None and first <= file.day <= last)
+
+    def on_days(self, column: str, days: Sequence[date]) -> DataFrame:
+        """Return the rows whose timestamp column falls on one of these days (UTC): of files that may have some."""
+        ranges = runs_of(days)
+        files = [file for file in self.files() if any(file.may_have(column, *each) for each in ranges)]
+        return self.rows(files).where(times_condition(column, days))
+
+    def narrow(
+        self, days: Sequence[date | None], most: int
+    ) -> Callable[[Sequence[str]], Iterable[pa.RecordBatch]] | None:
+        """Return a function from columns to these columns of `read_days`, without Spark; nothing if the rows are more than that many."""
+        files = self._of_days(days)
+        if sum(file.row_count for file in files) > most:
+            return None
+        return lambda columns: self.batches(files, columns)
+
+    def exchanged_rows(self, since: int, kept_from: date) -> tuple[DataFrame, DataFrame]:
+        """Return rows that left the table after a version, and rows that came: among them such as came back, or left again."""
+        before, after = self.exchanged(since, kept_from)
+        return self.rows(before), self.rows(after)
+
+    def touched_days(self, since: int, kept_from: date) -> set[date | None]:
+        """Return the partitions that were written after a version, or all there are where that is before the first."""
+        exchanged = (self.files(),) if since < 0 else self.exchanged(since, kept_from)
+        return {file.day for files in exchanged for file in files}
+
+    def has_changes(self, since: int, kept_from: date = date.min) -> bool:
+        """Whether rows came or went after a version."""
+        return any(self.exchanged(since, kept_from))
+
+    def rows(self, files: Iterable[File]) -> DataFrame:
         """Return the rows of some files of it."""
         paths = [_as_it_is(file.path) for file in files]
         if not paths:
-            return self.no_rows(spark)
+            return self.no_rows()
         root = Path(self._path).absolute()
         # One pattern, not a list: a list costs a call of the JVM for each.
         pattern = f"{_as_it_is(str(root))}/{{{','.join(paths)}}}"
-        reader = spark.read.schema(self._table.schema_ddl).option("basePath", str(root))
+        reader = self._spark.read.schema(self._table.schema_ddl).option("basePath", str(root))
         return reader.parquet(pattern).select(*self._table.column_names)
+
+    def no_rows(self) -> DataFrame:
+        """Return a frame of its columns of which the optimizer knows that it is empty: it leaves out all that is joined to it."""
+        columns = ", ".join(f"CAST(NULL AS {column.type}) AS `{column.name}`" for column in self._table.columns)
+        return self._spark.sql(f"SELECT {columns} WHERE false")
+
+    def _of_days(self, days: Sequence[date | None]) -> list[File]:
+        wanted = frozenset(days)
+        return [file for file in self.files() if file.day in wanted]
 
     def batches(self, files: Iterable[File], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Return columns of the rows of some files of it, without Spark; at least one batch."""
@@ -224,37 +288,47 @@ class FolderTable:
                     [values.get(field.name, missing).cast(field.type) for field in schema], schema=schema
                 )
 
-    def no_rows(self, spark: SparkSession) -> DataFrame:
-        """Return a frame of its columns of which the optimizer knows that it is empty: it leaves out all that is joined to it."""
-        columns = ", ".join(f"CAST(NULL AS {column.type}) AS `{column.name}`" for column in self._table.columns)
-        return spark.sql(f"SELECT {columns} WHERE false")
-
     # -- commits -------------------------------------------------------------------------------------------------------
 
     def append(self, rows: pa.RecordBatchReader, told: str) -> None:
         """Add rows in one commit that says what is told. They are held against the table's constraints."""
         write_deltalake(self._path, rows, mode="append", commit_properties=_telling(told), writer_properties=_WRITER)
 
-    def replace(self, rows: pa.RecordBatchReader, condition: str, told: str) -> None:
-        """Put rows in place of all that a condition on the partition holds for; rows that it does not hold for are refused."""
+    def replace_days(self, rows: pa.RecordBatchReader, days: Sequence[date | None], told: str) -> None:
+        """Put rows in place of all that these partitions held; rows of other days are refused."""
         write_deltalake(
             self._path,
             rows,
             mode="overwrite",
-            predicate=_quoted(condition),
+            predicate=_quoted(days_condition(str(self._table.partitioned_by), days)),
             commit_properties=_telling(told),
             writer_properties=_WRITER,
         )
 
-    def merge(self, rows: pa.Table, gone: pa.Table, days: str | None, told: str) -> None:
-        """Put rows in place of those with the same key, add the others, remove those that are gone, in one commit.
+    def merge(self, rows: pa.Table, only_of: DataFrame | None, told: str) -> None:
+        """Put rows in place of those with the same key, add the others, in one commit.
 
         Args:
             rows: of the table.
-            gone: rows as they are in the table, with none of the keys of `rows`.
-            days: condition on the partitions of the table `t` with these keys, if they are known: others need not be opened.
+            only_of: values of some columns: rows of the table that have them go, where `rows` no longer has their key.
             told: what the commit says.
         """
+        if only_of is not None:
+            return self._merge(rows, self._gone(rows, only_of), None, told)
+        day = self._table.partitioned_by
+        days = days_condition(day, rows[day].unique().to_pylist(), of="t.") if day else None
+        return self._merge(rows, rows.slice(0, 0), days, told)
+
+    def _gone(self, rows: pa.Table, only_of: DataFrame) -> pa.Table:
+        """Return the rows of the table that have these values, and none of the keys of `rows`."""
+        current = self.read().join(only_of, on=only_of.columns, how="left_semi")
+        there = current.select(*self._table.column_names).toArrow()
+        kept = set(zip(*(rows[name].to_pylist() for name in self._table.key), strict=True))
+        keys = zip(*(there[name].to_pylist() for name in self._table.key), strict=True)
+        return there.filter(pa.array([key not in kept for key in keys], pa.bool_()))
+
+    def _merge(self, rows: pa.Table, gone: pa.Table, days: str | None, told: str) -> None:
+        """Merge; `days` is a condition on the partitions of the table `t` with these keys, if they are known: others are not opened."""
         names = self._table.column_names
         marked = rows.append_column(_GONE, pa.array([False] * rows.num_rows, pa.bool_()))
         removed = gone.append_column(_GONE, pa.array([True] * gone.num_rows, pa.bool_()))

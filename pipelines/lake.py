@@ -8,13 +8,10 @@ only: the same calls work on Spark Connect.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from functools import reduce
-from operator import and_
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +22,9 @@ from pyspark.sql import functions as F
 
 from expectations.contract import Table
 from expectations.tables import BRONZE
-from pipelines.creation import creating_sql, sql_literal
-from pipelines.days import days_condition, runs_of, times_condition
-from pipelines.folder_table import File, FolderTable
-from pipelines.sql_table import USER_METADATA, SqlTable
+from pipelines.creation import sql_literal
+from pipelines.folder_table import FolderTable
+from pipelines.sql_table import SqlTable
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -98,21 +94,32 @@ class Lake:
         """Return where a table lies."""
         return f"{self.uri}/{table.name}"
 
+    def log(self, table: Table) -> FolderTable | SqlTable:
+        """The table itself, without what the lake remembers of it: who changes it by this must make the lake `forget`."""
+        return self._folder(table) if self.is_local else self._sql(table)
+
     def _folder(self, table: Table) -> FolderTable:
         """The table as it lies in a folder of this machine."""
-        return FolderTable(table, self.path(table))
+        return FolderTable(table, self.path(table), lambda: self.spark)
 
-    def log(self, table: Table) -> FolderTable | SqlTable:
-        """The table as its log has it: for upkeep and migration, which must forget what they made old (`forget`)."""
-        return self._folder(table) if self.is_local else SqlTable(table, self.path(table), self.spark)
+    def _sql(self, table: Table) -> SqlTable:
+        """The table as Spark has it, wherever it lies: many rows are written by it to a folder too."""
+        return SqlTable(table, self.path(table), lambda: self.spark)
+
+    def _there(self, table: Table) -> FolderTable | SqlTable:
+        """The table itself, made if it is not there."""
+        self.ensure(table)
+        return self.log(table)
+
+    def _by_day(self, table: Table) -> FolderTable | SqlTable:
+        """The table itself, made if it is not there; it must have partitions, which are days."""
+        partition_of(table)
+        return self._there(table)
 
     def forget(self, table: Table) -> None:
         """Ask the table anew how far it is."""
         self._states.pop(table.name, None)
         self._expired.pop(table.name, None)
-
-    def _identifier(self, table: Table) -> str:
-        return f"delta.`{self.path(table).replace('`', '``')}`"
 
     def literal(self, text: str) -> str:
         """Return a text as a literal in a condition of `read_rows`; DataFusion and Spark write quotes in it differently."""
@@ -123,56 +130,28 @@ class Lake:
 
     def read(self, table: Table) -> DataFrame:
         """Return the table as it is now."""
-        self.ensure(table)
-        if self.is_local:
-            folder = self._folder(table)
-            return folder.rows(self.spark, folder.files())
-        return self.spark.read.format("delta").load(self.path(table))
+        return self._there(table).read()
 
     def read_days(self, table: Table, days: Sequence[date | None]) -> DataFrame:
         """Return the rows of some partitions of a table partitioned by a date; null is a partition too."""
-        partition, wanted = partition_of(table), frozenset(days)
-        if self.is_local:
-            self.ensure(table)
-            folder = self._folder(table)
-            return folder.rows(self.spark, (file for file in folder.files() if file.day in wanted))
-        return self.read(table).where(days_condition(partition, days))
+        return self._by_day(table).read_days(days)
 
     def narrow(
         self, table: Table, days: Sequence[date | None]
     ) -> Callable[[Sequence[str]], Iterable[pa.RecordBatch]] | None:
         """Return a function from columns to these columns of `read_days`, without Spark, if a local lake has few enough rows there."""
-        if not self.is_local:
-            return None
-        self.ensure(table)
-        folder, wanted = self._folder(table), frozenset(days)
-        files = [file for file in folder.files() if file.day in wanted]
-        if sum(file.row_count for file in files) > _FEW:
-            return None
-        return lambda columns: folder.batches(files, columns)
+        return self._by_day(table).narrow(days, _FEW)
 
     def read_between(self, table: Table, first: date, last: date) -> DataFrame:
         """Return the rows of the partitions from a day to another, both included."""
-        partition = partition_of(table)
-        if self.is_local:
-            self.ensure(table)
-            folder = self._folder(table)
-            files = (file for file in folder.files() if file.day is not None and first <= file.day <= last)
-            return folder.rows(self.spark, files)
-        return self.read(table).where(F.col(partition).between(F.lit(first), F.lit(last)))
+        return self._by_day(table).read_between(first, last)
 
     def on_days(self, table: Table, column: str, days: Sequence[date]) -> DataFrame:
         """Return the rows whose timestamp column falls on one of these days (UTC).
 
         The column need not be a partition: a range of times is what Delta's statistics per file can skip by.
         """
-        condition = times_condition(column, days)
-        if self.is_local:
-            self.ensure(table)
-            folder, ranges = self._folder(table), runs_of(days)
-            files = [file for file in folder.files() if any(file.may_have(column, *each) for each in ranges)]
-            return folder.rows(self.spark, files).where(condition)
-        return self.read(table).where(condition)
+        return self._there(table).on_days(column, days)
 
     def changes(self, table: Table, since: int, *columns: str) -> DataFrame:
         """Return rows that were added to or removed from the table after version `since`, in these columns.
@@ -195,31 +174,16 @@ class Lake:
         """Return the partitions that were written after version `since`, in order, null first."""
         if 0 <= since >= self.version(table):
             return []
-        partition = partition_of(table)
-        if self.is_local:
-            folder = self._folder(table)
-            exchanged = (folder.files(),) if since < 0 else self._exchanged_files(table, since)
-            days = {file.day for files in exchanged for file in files}
-        else:
-            days = {row[0] for row in self.touched(table, since).select(partition).distinct().collect()}
-        cut = self.expired_before(table) or date.min
-        kept = (day for day in days if day is None or day >= cut)
+        cut = self._kept_from(table)
+        kept = (day for day in self._by_day(table).touched_days(since, cut) if day is None or day >= cut)
         return sorted(kept, key=lambda day: (day is not None, day or date.min))
 
     def _exchanged(self, table: Table, since: int) -> tuple[DataFrame, DataFrame]:
         """Return rows that left the table after a version, and rows that came: among them such as came back, or left again."""
         if since >= self.version(table):
-            nothing = self._folder(table).no_rows(self.spark) if self.is_local else self.read(table).limit(0)
+            nothing = self.log(table).no_rows()
             return nothing, nothing
-        if self.is_local:
-            folder = self._folder(table)
-            before, after = self._exchanged_files(table, since)
-            return folder.rows(self.spark, before), folder.rows(self.spark, after)
-        feed = self.spark.read.format("delta").option("readChangeFeed", "true").option("startingVersion", since + 1)
-        rows = self._only_kept(table, feed.load(self.path(table)))
-        is_removed = F.col("_change_type").isin("delete", "update_preimage")
-        names = table.column_names
-        return rows.where(is_removed).select(*names), rows.where(~is_removed).select(*names)
+        return self.log(table).exchanged_rows(since, self._kept_from(table))
 
     def read_rows(
         self, table: Table, columns: Sequence[str], where: str = "true", group_by: Sequence[str] = ()
@@ -244,19 +208,11 @@ class Lake:
         """
         if not self._makes_tables and not self._is_there(table):
             return pa.table({column.rpartition(" AS ")[2]: pa.nulls(0) for column in columns})
-        self.ensure(table)
+        rows = self._there(table)
         try:
-            return self._find(table, columns, where, group_by)
+            return rows.find(columns, where, group_by)
         except Exception as error:  # neither engine raises a narrower class for it
             raise LakeError(f"{self.path(table)} cannot be read: {str(error).splitlines()[0]}") from error
-
-    def _find(self, table: Table, columns: Sequence[str], where: str, group_by: Sequence[str]) -> pa.Table:
-        if self.is_local:
-            grouping = f" GROUP BY {', '.join(group_by)}" if group_by else ""
-            return self._folder(table).query(f"SELECT {', '.join(columns)} FROM rows WHERE {where}{grouping}")
-        chosen = self.read(table).where(where)
-        aggregates = [F.expr(column) for column in columns if column not in group_by]
-        return (chosen.groupBy(*group_by).agg(*aggregates) if group_by else chosen.select(*columns)).toArrow()
 
     # -- what is news, and what has expired ----------------------------------------------------------------------------
 
@@ -264,9 +220,7 @@ class Lake:
         """Whether rows came or went after a version; a compaction, or what is said of the table, is no news to anybody."""
         if since < 0 or self.version(table) <= since:
             return since < 0
-        if self.is_local:
-            return any(self._exchanged_files(table, since))
-        return SqlTable(table, self.path(table), self.spark).has_changes(since)
+        return self.log(table).has_changes(since, self._kept_from(table))
 
     def expired_before(self, table: Table) -> date | None:
         """Return the day before which a table of days has let go of its rows, and no stage is to look at any; null if there is none.
@@ -279,9 +233,9 @@ class Lake:
             self._expired[table.name] = date.fromisoformat(told) if told else None
         return self._expired[table.name]
 
-    def _exchanged_files(self, table: Table, since: int) -> tuple[list[File], list[File]]:
-        """Return files of a local table whose rows went, and whose rows came, after a version; not those that have expired."""
-        return self._folder(table).exchanged(since, self.expired_before(table) or date.min)
+    def _kept_from(self, table: Table) -> date:
+        """Return the first day whose rows a stage is to look at."""
+        return self.expired_before(table) or date.min
 
     def _only_kept(self, table: Table, rows: DataFrame) -> DataFrame:
         cut = self.expired_before(table)
@@ -304,7 +258,7 @@ class Lake:
             return
         if not self._makes_tables:
             raise LakeError(f"{self.path(table)} is not there: `rolescope run` makes it")
-        self._create(table)
+        self.log(table).create()
         self._states[table.name] = (0, Consumed())
 
     def _is_there(self, table: Table) -> bool:
@@ -313,12 +267,6 @@ class Lake:
         except (AnalysisException, TableNotFoundError):
             return False
         return True
-
-    def _create(self, table: Table) -> None:
-        if self.is_local:
-            self._folder(table).create()
-        else:
-            self.spark.sql(creating_sql(table, self._identifier(table))).collect()
 
     def state(self, table: Table) -> tuple[int, Consumed]:
         """Return the table's version and what it has consumed, as its newest commit that says so has it.
@@ -331,15 +279,8 @@ class Lake:
         return self._states[table.name]
 
     def _read_state(self, table: Table) -> tuple[int, Consumed]:
-        if self.is_local:
-            version, texts = self._folder(table).told(_COMMITS)
-            return version, Consumed.from_json(next(iter(texts), None))
-        history = self.spark.sql(f"DESCRIBE HISTORY {self._identifier(table)} LIMIT {_COMMITS}").select(
-            "version", "userMetadata"
-        )
-        commits = history.orderBy(F.desc("version")).collect()
-        told = next((commit.userMetadata for commit in commits if commit.userMetadata), None)
-        return commits[0].version, Consumed.from_json(told)
+        version, texts = self.log(table).told(_COMMITS)
+        return version, Consumed.from_json(next(iter(texts), None))
 
     def version(self, table: Table) -> int:
         """Return the table's newest version; makes it if it is not there."""
@@ -353,15 +294,11 @@ class Lake:
 
     def table_id(self, table: Table) -> str:
         """Return what Delta calls the table: another one when the lake was removed and made anew, with versions from 0."""
-        self.ensure(table)
-        if self.is_local:
-            return self._folder(table).id
-        return str(self.spark.sql(f"DESCRIBE DETAIL {self._identifier(table)}").collect()[0]["id"])
+        return self._there(table).id
 
     def row_count(self, table: Table) -> int:
-        """Return how many rows the table has: its log knows, no row is read."""
-        self.ensure(table)
-        return self._folder(table).row_count if self.is_local else self.read(table).count()
+        """Return how many rows the table has: a local one's log knows, no row is read."""
+        return self._there(table).row_count
 
     # -- writing: one commit each, that says what it consumed ----------------------------------------------------------
 
@@ -382,8 +319,7 @@ class Lake:
         if isinstance(rows, pa.Table):
             return self._append_arrow(table, rows.to_reader(), consumed)
         version = self.version(table)
-        writer = table.conform(rows).write.format("delta").mode("append")
-        writer.option("userMetadata", consumed.as_json()).save(self.path(table))
+        self._sql(table).append(rows, consumed.as_json())
         self._states[table.name] = (version + 1, consumed)
         return None
 
@@ -391,14 +327,13 @@ class Lake:
         self, table: Table, rows: DataFrame | pa.Table, days: Sequence[date | None], consumed: Consumed
     ) -> None:
         """Put rows in place of all that these partitions held, in one commit."""
-        condition = days_condition(partition_of(table), days)
+        partition_of(table)
         if self.version(table) == 0:
             return self.append(table, rows, consumed)  # nothing to replace, and much cheaper
         if isinstance(rows, pa.Table):
-            self._folder(table).replace(rows.to_reader(), condition, consumed.as_json())
+            self._folder(table).replace_days(rows.to_reader(), days, consumed.as_json())
         else:
-            writer = table.conform(rows).write.format("delta").mode("overwrite").option("replaceWhere", condition)
-            writer.option("userMetadata", consumed.as_json()).save(self.path(table))
+            self._sql(table).replace_days(rows, days, consumed.as_json())
         self._states.pop(table.name)  # no rows in place of none make no commit: what is there says which it was
         return None
 
@@ -444,63 +379,17 @@ class Lake:
         if self.version(table) == 0:
             return self.append(table, rows, consumed)
         if isinstance(rows, pa.Table):
-            self._merge_few(table, rows, consumed, only_of)
+            self._folder(table).merge(rows, only_of, consumed.as_json())
         else:
-            self._merge(table, rows, consumed, only_of)
+            self._sql(table).merge(rows, only_of, consumed.as_json())
         self._states.pop(table.name)
         return None
-
-    def _merge_few(self, table: Table, rows: pa.Table, consumed: Consumed, only_of: DataFrame | None) -> None:
-        gone = rows.slice(0, 0)
-        if only_of is not None:
-            current = self.read(table).join(only_of, on=only_of.columns, how="left_semi")
-            there = current.select(*table.column_names).toArrow()
-            kept = set(zip(*(rows[name].to_pylist() for name in table.key), strict=True))
-            keys = zip(*(there[name].to_pylist() for name in table.key), strict=True)
-            gone = there.filter(pa.array([key not in kept for key in keys], pa.bool_()))
-        days = None
-        if table.partitioned_by and only_of is None:
-            days = days_condition(table.partitioned_by, rows[table.partitioned_by].unique().to_pylist(), of="t.")
-        self._folder(table).merge(rows, gone, days, consumed.as_json())
-
-    def _merge(self, table: Table, rows: DataFrame, consumed: Consumed, only_of: DataFrame | None) -> None:
-        partition = [table.partitioned_by] if table.partitioned_by else []
-        keys = list(dict.fromkeys([*partition, *table.key]))
-        source = table.conform(rows).withColumn("_is_gone", F.lit(False))
-        if only_of is not None:
-            current = self.read(table).join(only_of, on=only_of.columns, how="left_semi").select(*table.column_names)
-            kept = rows.select(*[F.col(name).alias(f"new_{name}") for name in table.key])
-            is_kept = reduce(and_, [F.col(name).eqNullSafe(F.col(f"new_{name}")) for name in table.key])
-            gone = current.join(kept, on=is_kept, how="left_anti")
-            source = source.unionByName(gone.withColumn("_is_gone", F.lit(True)))
-        on = " AND ".join(f"t.`{name}` <=> s.`{name}`" for name in keys)
-        if table.partitioned_by and only_of is None:
-            # Follows from the keys, but Delta would open every file of the table to find out.
-            days = [row[0] for row in rows.select(table.partitioned_by).distinct().collect()]
-            on += f" AND ({days_condition(table.partitioned_by, days, of='t.')})"
-        others = [name for name in table.column_names if name not in keys]
-        is_same = " AND ".join(f"t.`{name}` <=> s.`{name}`" for name in others) or "true"
-        with self._metadata(consumed):
-            self.spark.sql(
-                f"MERGE INTO {self._identifier(table)} t USING {{source}} s ON {on} "
-                f"WHEN MATCHED AND s._is_gone THEN DELETE WHEN MATCHED AND NOT ({is_same}) THEN UPDATE SET * "
-                "WHEN NOT MATCHED THEN INSERT *",
-                source=source,
-            ).collect()
 
     def mark(self, table: Table, consumed: Consumed) -> None:
         """Say that the table has consumed more, though no row of it changed."""
         properties = {"rolescope.consumed": consumed.as_json()}
         self.log(table).set_properties(properties, consumed.as_json())
         self._states.pop(table.name, None)
-
-    @contextmanager
-    def _metadata(self, consumed: Consumed) -> Iterator[None]:
-        self.spark.conf.set(USER_METADATA, consumed.as_json())
-        try:
-            yield
-        finally:
-            self.spark.conf.unset(USER_METADATA)
 
 
 def partition_of(table: Table) -> str:

@@ -112,20 +112,20 @@ def investigate_entity(night: Night, entity: Entity, window: Window) -> str:
 def findings_beside(night: Night, investigation_id: str) -> list[str]:
     """Return the findings that the same profile stands beside already: that somebody asks for it does not take it from them."""
     made = night.lake.read_rows(
-        INVESTIGATIONS, ["beside_finding_ids"], f"investigation_id = {_literal(investigation_id)}"
+        INVESTIGATIONS, ["beside_finding_ids"], f"investigation_id = {night.lake.literal(investigation_id)}"
     )
     return [finding for row in made for finding in row["beside_finding_ids"] or []]
 
 
 def _principal(night: Night, option: str, text: str) -> Entity | None:
-    kinds = ", ".join(_literal(kind) for kind in _KINDS[option])
-    named = f"principal_id = {_literal(text)}"
+    kinds = ", ".join(night.lake.literal(kind) for kind in _KINDS[option])
+    named = f"principal_id = {night.lake.literal(text)}"
     of_kind = f"dimension = 'api' AND principal_kind IN ({kinds})"
     rows = _seen(night, f"{of_kind} AND {named}")
     if (
         not rows
     ):  # a role's or user's name is the end of its ARN, a session's of its identifier, a person's of the provider's id
-        ends = " OR ".join(f"right(principal_id, {len(text) + 1}) = {_literal(sign + text)}" for sign in "/:")
+        ends = " OR ".join(f"right(principal_id, {len(text) + 1}) = {night.lake.literal(sign + text)}" for sign in "/:")
         rows = _seen(night, f"{of_kind} AND ({ends})")
     rows.sort(key=lambda row: (_KINDS[option].index(row["principal_kind"]), row["principal_id"]))
     if option == "user" and {row["principal_id"] for row in rows if row["principal_kind"] != "root"}:
@@ -155,7 +155,7 @@ def _place(night: Night, option: str, text: str) -> Entity | None:
             text = str(ip_address(text))
         except ValueError as error:
             raise StopError(WRONG_USE, visible(f"--ip {text}: not an address")) from error
-    where = f"principal_kind = 'account' AND dimension = {_literal(dimension)} AND value = {_literal(text)}"
+    where = f"principal_kind = 'account' AND dimension = {night.lake.literal(dimension)} AND value = {night.lake.literal(text)}"
     seen = [row["last_seen_at"] for row in _seen(night, where)] or _seen_in_flows(night, kind, text)
     return Entity(kind, text, None, None, max(seen)) if seen else None
 
@@ -164,7 +164,7 @@ def _seen_in_flows(night: Night, kind: str, text: str) -> list[datetime]:
     """Return when an address that made no call was last in a flow, if it was."""
     if kind != "ip_address" or not night.lake.version(VPC_FLOWS):
         return []
-    where = f"source_ip = {_literal(text)} OR destination_ip = {_literal(text)}"
+    where = f"source_ip = {night.lake.literal(text)} OR destination_ip = {night.lake.literal(text)}"
     columns = ["account_id", "max(coalesce(end_at, start_at)) AS last_at"]
     return [row["last_at"] for row in night.lake.read_rows(VPC_FLOWS, columns, where, group_by=["account_id"])]
 
@@ -181,16 +181,9 @@ def _seen(night: Night, where: str) -> list[dict[str, Any]]:
 
 def _role_of(night: Night, role_session_id: str) -> tuple[str | None, str | None]:
     rows = night.lake.read_rows(
-        ROLE_SESSIONS, ["role_arn", "account_id"], f"role_session_id = {_literal(role_session_id)}"
+        ROLE_SESSIONS, ["role_arn", "account_id"], f"role_session_id = {night.lake.literal(role_session_id)}"
     )
     return (rows[0]["role_arn"], rows[0]["account_id"]) if rows else (None, None)
-
-
-def _literal(text: str) -> str:
-    """Write a text for both engines: what people type is data; a backslash has a meaning in Spark's literals only."""
-    if "\\" in text or "\x00" in text:
-        raise StopError(NOTHING, visible(f"nothing is called {text}"))
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _hour_after(instant: datetime) -> datetime:

@@ -221,7 +221,7 @@ def test_table_id__is_another_one_when_the_lake_was_made_anew(lake: Lake) -> Non
     first = lake.table_id(VISITS)
     again = Lake(lake.uri, lambda: lake.spark)
     assert again.table_id(VISITS) == first
-    assert first == lake.spark.sql(f"DESCRIBE DETAIL {lake._identifier(VISITS)}").collect()[0]["id"]
+    assert first == lake.spark.sql(f"DESCRIBE DETAIL delta.`{lake.path(VISITS)}`").collect()[0]["id"]
     shutil.rmtree(lake.path(VISITS))
     assert Lake(lake.uri, lambda: lake.spark).table_id(VISITS) != first
 

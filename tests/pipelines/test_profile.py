@@ -15,7 +15,15 @@ ALICE = "arn:aws:iam::111111111111:user/alice"
 SEEN = datetime(2026, 5, 1, 12, 10, tzinfo=UTC)
 
 
-class Lake:
+class Questions:
+    """What is asked of a lake, as text: literals as DataFusion writes them."""
+
+    @staticmethod
+    def literal(text):
+        return "'" + text.replace("'", "''") + "'"
+
+
+class Lake(Questions):
     """Answers what the two tables are asked, from rows of (kind, id), and keeps the questions."""
 
     def __init__(self, *principals, sessions=()):
@@ -131,7 +139,7 @@ def test_one_of__wants_one_and_says_what_there_is():
 
 
 def test_findings_beside__a_profile_that_is_asked_for_stays_beside_its_findings():
-    class Made:
+    class Made(Questions):
         def read_rows(self, table, columns, where):
             assert (table.name, where) == ("investigations", "investigation_id = 'abc'")
             return [{"beside_finding_ids": ["one", "two"]}, {"beside_finding_ids": None}]
@@ -140,7 +148,7 @@ def test_findings_beside__a_profile_that_is_asked_for_stays_beside_its_findings(
 
 
 def test_find_entity__an_address_that_made_no_call_is_known_by_its_flows():
-    class Flows:
+    class Flows(Questions):
         version_of_flows = 1
 
         def version(self, table):

@@ -225,7 +225,7 @@ def test_exchanged__with_what_went_and_what_came_the_rows_then_become_the_rows_n
         if step == "append":
             table.append(reader, "")
         elif step == "replace":
-            table.replace(reader, f"`day` IN (DATE'{day}')", "")
+            table.replace_days(reader, [day], "")
         elif step == "compact":
             table.compact([day], VISITS.z_order if count else (), "")
         elif step == "expire":
