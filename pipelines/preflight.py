@@ -38,10 +38,11 @@ class StopError(Exception):
 
 @dataclass(frozen=True)
 class Published:
-    """What a folder has: the days that can be read, and what to say of the others."""
+    """What a folder has: the days that can be read, what to say of the others, and why nothing can be listed, if so it is."""
 
     days: tuple[date, date] | None
     left_out: tuple[str, ...] = ()
+    refused: SourceError | None = None
 
 
 def named_sources(settings: Settings) -> list[tuple[str, str]]:
@@ -88,6 +89,7 @@ def days_to_run(settings: Settings, first: date | None, last: date | None) -> tu
 
     Raises:
         StopError: no source is named, or the sources have nothing on those days.
+        SourceError: none of them can be listed.
     """
     if first and last and first > last:
         raise StopError(WRONG_USE, f"--from {first} is after --to {last}")
@@ -95,7 +97,9 @@ def days_to_run(settings: Settings, first: date | None, last: date | None) -> tu
     if not sources:
         raise StopError(WRONG_USE, "nothing to read: name a folder with --cloudtrail, --findings or --flows")
     need_java(settings)
-    published = [published_in(settings, root, source, None, first, last) for root, source in sources]
+    published = [_look_into(settings, root, source, None, (first, last)) for root, source in sources]
+    if all(each.refused for each in published) and published[0].refused:
+        raise published[0].refused
     days = [day for each in published if each.days for day in each.days]
     left_out = [line for each in published for line in each.left_out]
     if not days:
@@ -119,20 +123,35 @@ def published_in(  # noqa: PLR0913, PLR0917  (where, what and when)
     Raises:
         SourceError: none of its addresses can be listed.
     """
+    published = _look_into(settings, roots, wanted, accounts, (first, last))
+    if published.refused:
+        raise published.refused
+    return published
+
+
+def _look_into(
+    settings: Settings,
+    roots: str,
+    wanted: str,
+    accounts: frozenset[str] | None,
+    span: tuple[date | None, date | None],
+) -> Published:
     failures: list[Failure] = []
     refused: list[tuple[Source, SourceError]] = []
     found: list[date] = []
     sources = open_sources(roots, access_of(settings))
     for source in sources:
         try:
-            found += source.days(wanted, first, last, accounts, failures.append)
+            found += source.days(wanted, *span, accounts, failures.append)
         except SourceError as error:
             refused.append((source, error))
-    report_refused(refused, len(sources), wanted, failures.append)
+    unlistable = report_refused(refused, len(sources), wanted, failures.append)
     days = [day for day in found if possible_day(day) == day]
     impossible = [day for day in found if possible_day(day) != day]
     left_out = tuple(failure.sentence for failure in failures)
-    return Published((min(days), max(days)) if days else None, (*_of_impossible_days(impossible), *left_out))
+    return Published(
+        (min(days), max(days)) if days else None, (*_of_impossible_days(impossible), *left_out), unlistable
+    )
 
 
 def _of_impossible_days(found: list[date]) -> tuple[str, ...]:

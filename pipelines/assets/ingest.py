@@ -142,10 +142,15 @@ def ingest(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night]) ->
 def _read_all(
     night: Night, unread: Unread, days: tuple[date, date], accounts: frozenset[str] | None
 ) -> Iterator[Verdict]:
-    """Read every kind of object from each of its sources; one that cannot be listed does not stop the others."""
+    """Read every kind of object from each of its sources; one that cannot be listed does not stop the others.
+
+    Raises:
+        SourceError: none of all can be listed.
+    """
     is_sound = True
-    for kind in _kinds(night):
-        sources = open_sources(kind.roots, access_of(night.settings)) if kind.roots else []
+    asked = [(kind, open_sources(kind.roots, access_of(night.settings))) for kind in _kinds(night) if kind.roots]
+    unlisted: list[SourceError] = []
+    for kind, sources in asked:
         refused: list[tuple[Source, SourceError]] = []
         for source in sources:
             first, last = _first_day(night, source, days[0]), days[1]
@@ -159,7 +164,10 @@ def _read_all(
                         yield verdict
             except SourceError as error:
                 refused.append((source, error))
-        report_refused(refused, len(sources), kind.name, unread.report)
+        unlistable = report_refused(refused, len(sources), kind.name, unread.report)
+        unlisted += [unlistable] if unlistable else []
+    if unlisted and len(unlisted) == len(asked):
+        raise unlisted[0]
     yield from unread.settle(has_read=is_sound)
 
 

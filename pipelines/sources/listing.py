@@ -122,16 +122,23 @@ def open_sources(roots: str, access: Access) -> list[Source]:
     return [open_source(root, access) for root in _BETWEEN.split(roots)]
 
 
-def report_refused(refused: list[tuple[Source, SourceError]], number: int, wanted: str, report: Report) -> None:
+def report_refused(
+    refused: list[tuple[Source, SourceError]], number: int, wanted: str, report: Report
+) -> SourceError | None:
     """Report sources of a setting that cannot be listed at all: of several buckets one that is denied does not stop the others.
 
+    Returns:
+        What is wrong with the first, if all `number` of them are refused: the run goes on if there is anything else to read.
+
     Raises:
-        SourceError: all `number` of them are refused.
+        SourceError: none of them has anything of the kind. Whoever named them meant others.
     """
-    if refused and len(refused) == number:
+    is_whole = bool(refused) and len(refused) == number
+    if is_whole and all(error.is_empty for _, error in refused):
         raise refused[0][1]
     for source, error in refused:
         report(Failure(wanted, source.uri, None, None, None, None, str(error).removeprefix(f"{wanted}: ")))
+    return refused[0][1] if is_whole else None
 
 
 def access_of(settings: Settings) -> Access:

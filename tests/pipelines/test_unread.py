@@ -13,12 +13,20 @@ from urllib.parse import quote
 import dagster as dg
 import pytest
 
-from expectations.tables import CLOUDTRAIL_EVENTS, INGEST_FAILURES, INGEST_FILES, REJECTED_RECORDS, VPC_FLOWS
+from expectations.tables import (
+    CLOUDTRAIL_EVENTS,
+    GUARDDUTY_FINDINGS,
+    INGEST_FAILURES,
+    INGEST_FILES,
+    REJECTED_RECORDS,
+    VPC_FLOWS,
+)
 from pipelines.assets.ingest import ingest
 from pipelines.lake import Lake
 from pipelines.night import Night
 from pipelines.settings import Settings, load_settings
 from pipelines.sources.failures import Failure
+from pipelines.sources.folder import SourceError
 from pipelines.unread import _region_of
 from tests.s3_server import TestBucket
 from tests.transforms.flows.logs import ACCOUNT, flow, parquet, text, zipped
@@ -28,6 +36,11 @@ if TYPE_CHECKING:
 
 GOOD, BAD, THIRD = "111111111111", "222222222222", "333333333333"
 LOOKBACK = 1
+FINDING = {
+    "schemaVersion": "2.0", "accountId": GOOD, "region": "us-east-1", "id": "finding", "severity": 8, "type": "Stealth:IAMUser/X",
+    "createdAt": "2026-05-01T10:00:00Z", "updatedAt": "2026-05-01T10:00:00Z", "resource": {"resourceType": "AccessKey"},
+    "service": {"eventFirstSeen": "2026-05-01T10:00:00Z", "eventLastSeen": "2026-05-01T10:00:00Z", "count": 1},
+}  # fmt: skip
 
 
 def key(account: str, day: str, name: str = "a") -> str:
@@ -116,6 +129,32 @@ def test_ingest__denied_accounts_and_buckets_are_said_and_read_when_they_are_all
     caught_up = {f"{BAD} {day} a" for day in ("2026-05-01", "2026-05-02", "2026-05-20")} | {f"{THIRD} 2026-05-01 a"}
     assert nights.events() == {f"{GOOD} {day} a" for day in ("2026-05-01", "2026-05-02", "2026-05-20")} | caught_up
     assert nights.failures() == []
+
+
+def test_ingest__a_bucket_that_is_denied_does_not_stop_the_findings_and_is_read_when_it_is_allowed(
+    nights: Nights, bucket: TestBucket, tmp_path: Path
+):
+    put(bucket, GOOD, "2026-05-01", "2026-05-20")
+    findings = tmp_path / "found" / f"AWSLogs/{GOOD}/GuardDuty/us-east-1/2026/05/01"
+    findings.mkdir(parents=True)
+    (findings / "a.jsonl.gz").write_bytes(gzip.compress(json.dumps(FINDING).encode()))
+    nights.settings.findings = str(tmp_path / "found")
+    bucket.deny("ListBucket", "")
+    said = nights.run("2026-05-01")
+    assert [each for each in said if each.startswith("cloudtrail: ") and "access denied" in each] != []
+    assert nights.lake.row_count(GUARDDUTY_FINDINGS) == 1
+    assert nights.events() == set()
+    bucket.allow()
+    assert nights.run("2026-05-20") == []
+    assert nights.events() == {f"{GOOD} {day} a" for day in ("2026-05-01", "2026-05-20")}
+    assert nights.failures() == []
+
+
+def test_ingest__nothing_that_can_be_listed_is_an_error(nights: Nights, bucket: TestBucket):
+    put(bucket, GOOD, "2026-05-01")
+    bucket.deny("ListBucket", "")
+    with pytest.raises(SourceError, match="access denied"):
+        nights.run("2026-05-01")
 
 
 def test_ingest__objects_that_cannot_be_read_are_neither_rejected_nor_in_the_ledger(
