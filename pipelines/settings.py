@@ -136,7 +136,7 @@ class Settings(BaseSettings):
         default=3, ge=0, le=400, description="Days before the first one that are listed again for late objects"
     )
     chunk_objects: int = Field(default=400_000, ge=1, description="Most objects that are read in one go")
-    chunk_megabytes: int = Field(default=256, ge=1, description="Most megabytes of objects that are read in one go")
+    chunk_megabytes: int = Field(default=160, ge=1, description="Most megabytes of objects that are read in one go")
     retention_months: int = Field(
         default=12,
         ge=1,

@@ -160,9 +160,10 @@ def test_run__of_a_bucket_asks_for_the_days_it_has_and_says_which_account_is_den
 
 def test_run__a_bucket_that_is_denied_does_not_stop_what_else_can_be_read(said, asked, bucket, monkeypatch, tmp_path):
     put(tmp_path / "found", "2026-03-02", kind="GuardDuty", name="a.jsonl.gz")
-    bucket.deny("ListBucket", "")
+    bucket.put("AWSLogs/111111111111/CloudTrail/us-east-1/2026/03/01/a.json.gz")
+    bucket.deny("ListBucket", "AWSLogs/")
     monkeypatch.setenv("ROLESCOPE_S3_ENDPOINT", bucket.address)
-    refusal = f"s3://{bucket.name}/ cannot be listed: access denied (AccessDenied)"
+    refusal = f"s3://{bucket.name}/AWSLogs/ cannot be listed: access denied (AccessDenied)"
     status, text = said("run", "--cloudtrail", f"s3://{bucket.name}", "--findings", "found")
     assert (status, asked) == (IN_PART, [(date(2026, 3, 2), date(2026, 3, 2))])
     assert text.splitlines()[-1].startswith("left out: cloudtrail: ")

@@ -139,7 +139,7 @@ def test_ingest__a_bucket_that_is_denied_does_not_stop_the_findings_and_is_read_
     findings.mkdir(parents=True)
     (findings / "a.jsonl.gz").write_bytes(gzip.compress(json.dumps(FINDING).encode()))
     nights.settings.findings = str(tmp_path / "found")
-    bucket.deny("ListBucket", "")
+    bucket.deny("ListBucket", "AWSLogs/")
     said = nights.run("2026-05-01")
     assert [each for each in said if each.startswith("cloudtrail: ") and "access denied" in each] != []
     assert nights.lake.row_count(GUARDDUTY_FINDINGS) == 1
@@ -152,7 +152,7 @@ def test_ingest__a_bucket_that_is_denied_does_not_stop_the_findings_and_is_read_
 
 def test_ingest__nothing_that_can_be_listed_is_an_error(nights: Nights, bucket: TestBucket):
     put(bucket, GOOD, "2026-05-01")
-    bucket.deny("ListBucket", "")
+    bucket.deny("ListBucket", "AWSLogs/")
     with pytest.raises(SourceError, match="access denied"):
         nights.run("2026-05-01")
 
