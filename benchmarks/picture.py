@@ -1,6 +1,8 @@
 """The results as pictures: how far every figure is from its limit, and how time grows with events. SVG, drawn here.
 
-python -m benchmarks.picture RESULTS.json
+python -m benchmarks.picture RESULTS.json [MORE.json …]
+
+Of several files the second picture has all points, of the same number of events the last file's.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import math
 import sys
 from collections.abc import Sequence
 from html import escape
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,19 +84,25 @@ def draw_growth(series: Sequence[Series]) -> str:
 
 def growth_of(lines: Sequence[dict[str, Any]]) -> list[Series]:
     """Return the seconds of ours, the script's and the limit's, by events, from the lines of cold builds and of ingest."""
-    cold = [line for line in lines if line["name"].startswith("cold, ")]
-    bare = [line for line in lines if line["name"].startswith("ingest, large objects, ")]
+    cold = {_events(line): line for line in lines if line["name"].startswith("cold, ")}
+    bare = {_events(line): line for line in lines if line["name"].startswith("ingest, large objects, ")}
     return [
-        Series("rolescope, all tables", tuple((_events(line), line["seconds"]) for line in cold)),
-        Series("DuckDB script, all", tuple((_events(line), line["peer_seconds"]) for line in cold)),
-        Series("gunzip and JSON parse", tuple((_events(line), line["facts"]["limit_seconds"]) for line in bare)),
+        Series("rolescope, all tables", _points({events: line["seconds"] for events, line in cold.items()})),
+        Series("DuckDB script, all", _points({events: line["peer_seconds"] for events, line in cold.items()})),
+        Series(
+            "gunzip and JSON parse", _points({events: line["facts"]["limit_seconds"] for events, line in bare.items()})
+        ),
     ]
 
 
-def draw(results: Path) -> list[Path]:
-    """Draw the pictures of a results file beside it, and return where they are."""
-    lines = json.loads(results.read_text(encoding="utf-8"))["lines"]
-    made = {"limits": draw_limits(lines), "growth": draw_growth(growth_of(lines))}
+def _points(seconds: dict[float, float]) -> tuple[tuple[float, float], ...]:
+    return tuple(sorted(seconds.items()))
+
+
+def draw(results: Path, *more: Path) -> list[Path]:
+    """Draw the pictures of a results file beside it, the second of more files too, and return where they are."""
+    lines, *others = (json.loads(file.read_text(encoding="utf-8"))["lines"] for file in (results, *more))
+    made = {"limits": draw_limits(lines), "growth": draw_growth(growth_of([*lines, *chain(*others)]))}
     targets = []
     for name, picture in made.items():
         target = results.with_name(f"{results.stem}-{name}.svg")
@@ -136,7 +145,7 @@ def _picture(height: float, parts: Sequence[str]) -> str:
 
 def main() -> int:
     """Draw the pictures of a results file."""
-    for target in draw(Path(sys.argv[1])):
+    for target in draw(*map(Path, sys.argv[1:])):
         sys.stdout.write(f"{target}\n")
     return 0
 

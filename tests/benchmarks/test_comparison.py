@@ -95,6 +95,18 @@ def test_draw_growth__one_line_a_series_through_all_its_points():
     assert [len(each.get("points").split()) for each in lines] == [2, 2, 2]
 
 
+def test_draw__growth_is_that_of_all_files_and_of_one_size_the_last_ones(tmp_path):
+    files = []
+    for name, seconds in (("a", {1000: 1.0, 3000: 3.0}), ("b", {3000: 4.0, 9000: 9.0})):
+        files.append(tmp_path / f"{name}.json")
+        keep([line(name=f"cold, {n}", seconds=s, peer_seconds=1.0) for n, s in seconds.items()], files[-1], {})
+    _limits, growth = draw(*files)
+    texts = [each.text for each in ET.parse(growth).iter("{http://www.w3.org/2000/svg}text")]
+    assert {"0.001 M", "0.003 M", "0.009 M", "9 s"} <= set(texts)
+    lines = [json.loads(file.read_text(encoding="utf-8"))["lines"] for file in files]
+    assert growth_of([*lines[0], *lines[1]])[0].points == ((1000, 1.0), (3000, 4.0), (9000, 9.0))
+
+
 def test_draw__a_run_of_a_part_alone_is_drawn_too(tmp_path):
     keep([line(1.0, at_most=2.0, name="fixed")], tmp_path / "some.json", {})
     assert all(ET.parse(target) for target in draw(tmp_path / "some.json"))
