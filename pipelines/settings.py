@@ -136,7 +136,7 @@ class Settings(BaseSettings):
         default=3, ge=0, le=400, description="Days before the first one that are listed again for late objects"
     )
     chunk_objects: int = Field(default=400_000, ge=1, description="Most objects that are read in one go")
-    chunk_megabytes: int = Field(default=160, ge=1, description="Most megabytes of objects that are read in one go")
+    chunk_megabytes: int = Field(default=128, ge=1, description="Most megabytes of objects that are read in one go")
     retention_months: int = Field(
         default=12,
         ge=1,
@@ -162,7 +162,7 @@ class Settings(BaseSettings):
         default="local[*]",
         description="Spark to run on: `local[*]`, `spark://…`, `sc://…`, `yarn`, or `attached` (docs/cluster.md)",
     )
-    spark_memory: str = Field(default="3g", pattern=r"^[0-9]+[mg]$", description="Heap of a local Spark")
+    spark_memory: str = Field(default="2560m", pattern=r"^[0-9]+[mg]$", description="Heap of a local Spark")
 
     @property
     def lake_uri(self) -> str:

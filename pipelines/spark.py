@@ -134,7 +134,7 @@ def _java_version(home: Path) -> int:
 def spark_session(
     master: str = "local[*]",
     *,
-    memory: str = "3g",
+    memory: str = "2560m",
     extra: dict[str, str] | None = None,
     hadoop: dict[str, str] | None = None,
     java_options: Sequence[str] | None = None,
