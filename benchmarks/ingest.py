@@ -19,7 +19,8 @@ from expectations.tables import CLOUDTRAIL_EVENTS
 from pipelines.assets.ingest import ingest
 from pipelines.night import FIRST_DAY_TAG, Night
 from pipelines.settings import FIRST_DAY, load_settings
-from pipelines.sources.folder import CLOUDTRAIL, list_objects
+from pipelines.sources.folder import list_objects
+from pipelines.sources.layout import CLOUDTRAIL
 
 
 def main(logs: str, target: str) -> None:

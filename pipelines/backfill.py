@@ -15,7 +15,7 @@ from expectations.tables import CLOUDTRAIL_EVENTS, INGEST_FILES
 from pipelines.lake import Lake
 from pipelines.preflight import named_sources
 from pipelines.settings import Settings
-from pipelines.sources.folder import CLOUDTRAIL, DIGESTS, SourceError, SourceObject
+from pipelines.sources.layout import CLOUDTRAIL, DIGESTS, SourceError, SourceObject
 from pipelines.sources.listing import access_of, open_sources
 from pipelines.upkeep import behind
 

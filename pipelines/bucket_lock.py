@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipelines.lock import NOTE, Holder, LakeHeldError, held, taken_over
 from pipelines.progress import Progress
 from pipelines.sources.aws import Access, client, code_of, in_words
-from pipelines.sources.folder import SourceError
+from pipelines.sources.layout import SourceError
 from pipelines.sources.s3 import address_of
 
 _EVERY = 5.0  # seconds between looks at whether the lake is free

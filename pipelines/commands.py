@@ -26,7 +26,7 @@ from pipelines.preflight import (
 )
 from pipelines.progress import Console as ProgressConsole
 from pipelines.report.texts import visible
-from pipelines.sources.folder import CLOUDTRAIL, FLOWS, GUARDDUTY
+from pipelines.sources.layout import CLOUDTRAIL, FLOWS, GUARDDUTY
 
 if TYPE_CHECKING:
     from pipelines.night import Night

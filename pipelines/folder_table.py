@@ -8,20 +8,20 @@ delta-rs's. The class of that name in delta-spark is used nowhere: it fails on S
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, QueryBuilder, WriterProperties, write_deltalake
 
 from pipelines.creation import create_in_folder, delta_field
 from pipelines.days import days_condition, runs_of, times_condition
+from pipelines.folder_log import File, FolderLog
 from transforms.cloudtrail.arrow import arrow_schema
 
 if TYPE_CHECKING:
@@ -31,31 +31,6 @@ if TYPE_CHECKING:
 
 _SPECIAL = re.compile(r"[][{}*?\\,^]")  # in a path that is part of a pattern
 _WRITER = WriterProperties(compression="ZSTD")
-_ROUNDED = timedelta(milliseconds=1)  # Spark cuts the times of its statistics to milliseconds
-
-
-class File(NamedTuple):
-    """A file of the table, as its log has it: path below the table's folder, day of its partition, least and greatest values."""
-
-    path: str
-    day: date | None
-    known: Mapping[str, Any]
-
-    @property
-    def row_count(self) -> int:
-        """How many rows it has."""
-        return int(self.known["num_records"])
-
-    def may_have(self, column: str, first: date, end: date) -> bool:
-        """Whether a row of it may have a time from the day `first` on and before the day `end` (UTC)."""
-        least, greatest = self.known.get(f"min.{column}"), self.known.get(f"max.{column}")
-        if least is None or greatest is None:
-            return True
-        return bool(least < _midnight(end) and greatest + _ROUNDED >= _midnight(first))
-
-
-class ChangesGoneError(Exception):
-    """What changed since a version cannot be told any more; the message says what to do."""
 
 
 class FolderTable:
@@ -65,6 +40,7 @@ class FolderTable:
         """Take the table that lies in the folder `path`; `spark` is asked for a session by what returns frames."""
         self._table = table
         self._path = path
+        self._log = FolderLog(table, path)
         self._begin_spark = spark
 
     @property
@@ -153,67 +129,11 @@ class FolderTable:
         # Not `add_constraint`, which writes the rule anew in words of its own, and has none for an interval.
         self.set_properties({f"delta.constraints.{name}": rule}, told)
 
-    # -- files ---------------------------------------------------------------------------------------------------------
-
-    def files(self, version: int | None = None) -> list[File]:
-        """Return the files of a version, else of the newest."""
-        actions = pa.table(DeltaTable(self._path, version=version).get_add_actions(flatten=True)).to_pylist()
-        day = f"partition.{self._table.partitioned_by}"
-        return [File(unquote(action["path"]), action.get(day), action) for action in actions]
-
-    def exchanged(self, since: int, kept_from: date = date.min) -> tuple[list[File], list[File]]:
-        """Return the files whose rows the table has no more, and those whose rows it has got, since a version.
-
-        Those of days before `kept_from` have expired and are left out, whether they are still on the disk or not.
-
-        A compaction says of its files that their rows were there before: they are not among them. What it replaced may be: such a
-        file is on the disk until VACUUM, which upkeep lets run when nobody has to read it any more.
-
-        Raises:
-            ChangesGoneError: the log no longer has all commits since, or VACUUM has deleted a file.
-        """
-        gone: dict[str, File] = {}
-        came: dict[str, File] = {}
-        for version in range(since + 1, DeltaTable(self._path).version() + 1):
-            for kind, action in self._actions(version):
-                path = unquote(action["path"])
-                day = self._day(action, path)
-                if day is not None and day < kept_from:
-                    continue
-                new, old = (came, gone) if kind == "add" else (gone, came)
-                if old.pop(path, None) is None:
-                    new[path] = File(path, day, {})
-        lost = next((path for path in (*gone, *came) if not Path(self._path, path).exists()), None)
-        if lost is not None:
-            raise ChangesGoneError(f"{self._path}: {lost}, with changes since version {since}, was deleted; {_ANEW}")
-        return list(gone.values()), list(came.values())
-
-    def _actions(self, version: int) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Return what a commit added and removed, where that changed the rows of the table."""
-        try:
-            lines = Path(self._path, "_delta_log", f"{version:020}.json").read_bytes().splitlines()
-        except FileNotFoundError as error:
-            raise ChangesGoneError(f"{self._path}: the log has no version {version} any more; {_ANEW}") from error
-        for line in lines:
-            for kind, action in orjson.loads(line).items():
-                if kind in {"add", "remove"} and action.get("dataChange", True):
-                    yield kind, action
-
-    def _day(self, action: dict[str, Any], path: str) -> date | None:
-        """Return the day of a file's partition: by what the log says, else by where it lies."""
-        name = self._table.partitioned_by
-        if name is None:
-            return None
-        said = (action.get("partitionValues") or {}).get(name)
-        in_path = re.search(rf"(?:^|/){re.escape(name)}=(\d{{4}}-\d\d-\d\d)/", path)
-        told = said or (in_path.group(1) if in_path else None)
-        return date.fromisoformat(told) if told else None
-
     # -- rows ----------------------------------------------------------------------------------------------------------
 
     def read(self) -> DataFrame:
         """Return all rows."""
-        return self.rows(self.files())
+        return self.rows(self._log.files())
 
     def read_days(self, days: Sequence[date | None]) -> DataFrame:
         """Return the rows of some partitions; null is a partition too."""
@@ -221,12 +141,12 @@ class FolderTable:
 
     def read_between(self, first: date, last: date) -> DataFrame:
         """Return the rows of the partitions from a day to another, both included."""
-        return self.rows(file for file in self.files() if file.day is not None and first <= file.day <= last)
+        return self.rows(file for file in self._log.files() if file.day is not None and first <= file.day <= last)
 
     def on_days(self, column: str, days: Sequence[date]) -> DataFrame:
         """Return the rows whose timestamp column falls on one of these days (UTC): of files that may have some."""
         ranges = runs_of(days)
-        files = [file for file in self.files() if any(file.may_have(column, *each) for each in ranges)]
+        files = [file for file in self._log.files() if any(file.may_have(column, *each) for each in ranges)]
         return self.rows(files).where(times_condition(column, days))
 
     def narrow(
@@ -240,17 +160,17 @@ class FolderTable:
 
     def exchanged_rows(self, since: int, kept_from: date) -> tuple[DataFrame, DataFrame]:
         """Return rows that left the table after a version, and rows that came: among them such as came back, or left again."""
-        before, after = self.exchanged(since, kept_from)
+        before, after = self._log.exchanged(since, kept_from)
         return self.rows(before), self.rows(after)
 
     def touched_days(self, since: int, kept_from: date) -> set[date | None]:
         """Return the partitions that were written after a version, or all there are where that is before the first."""
-        exchanged = (self.files(),) if since < 0 else self.exchanged(since, kept_from)
+        exchanged = (self._log.files(),) if since < 0 else self._log.exchanged(since, kept_from)
         return {file.day for files in exchanged for file in files}
 
     def has_changes(self, since: int, kept_from: date = date.min) -> bool:
         """Whether rows came or went after a version."""
-        return any(self.exchanged(since, kept_from))
+        return any(self._log.exchanged(since, kept_from))
 
     def rows(self, files: Iterable[File]) -> DataFrame:
         """Return the rows of some files of it."""
@@ -270,7 +190,7 @@ class FolderTable:
 
     def _of_days(self, days: Sequence[date | None]) -> list[File]:
         wanted = frozenset(days)
-        return [file for file in self.files() if file.day in wanted]
+        return [file for file in self._log.files() if file.day in wanted]
 
     def batches(self, files: Iterable[File], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Return columns of the rows of some files of it, without Spark; at least one batch."""
@@ -384,7 +304,6 @@ class FolderTable:
 
 
 _GONE = "_is_gone"
-_ANEW = "make the lake anew from its logs in another folder: rolescope backfill --lake OTHER --cloudtrail …"
 
 
 def _telling(told: str) -> CommitProperties:
@@ -403,7 +322,3 @@ def _as_it_is(path: str) -> str:
 def _quoted(condition: str) -> str:
     """Return a condition of Spark's as DataFusion quotes names."""
     return condition.replace("`", '"')
-
-
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -17,7 +17,7 @@ from pipelines.run import cause_of
 from pipelines.settings import load_settings
 from pipelines.slots import PROCESS_TAG
 from pipelines.sources.failures import Failure
-from pipelines.sources.folder import GUARDDUTY, SourceError
+from pipelines.sources.layout import GUARDDUTY, SourceError
 from pipelines.sources.listing import access_of, open_sources
 
 nightly = dg.define_asset_job(

@@ -13,7 +13,7 @@ from hashlib import blake2b
 
 from expectations.tables import INGEST_FILES
 from pipelines.lake import Lake
-from pipelines.sources.folder import SourceObject
+from pipelines.sources.layout import SourceObject
 
 _AT_A_TIME = 1_000_000  # objects of the ledger, or those of a day if there are more
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from expectations.tables import INGEST_FILES, TABLES
 from pipelines.settings import FIRST_DAY, Settings
 from pipelines.sources.failures import Failure
-from pipelines.sources.folder import CLOUDTRAIL, FLOWS, GUARDDUTY, LAYOUTS, SourceError
+from pipelines.sources.layout import CLOUDTRAIL, FLOWS, GUARDDUTY, LAYOUTS, SourceError
 from pipelines.sources.listing import Source, access_of, access_of_lake, open_sources, report_refused
 from pipelines.spark import ATTACHED, java_home
 

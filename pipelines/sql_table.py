@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pipelines.creation import creating_sql, sql_literal
 from pipelines.days import days_condition, times_condition
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, DataFrameWriter, Row, SparkSession
+    from pyspark.sql import DataFrameWriter, Row, SparkSession
 
     from expectations.contract import Column, Table
 
@@ -144,9 +145,8 @@ class SqlTable:
 
     def touched_days(self, since: int, kept_from: date) -> set[date | None]:
         """Return the partitions that were written after a version, or all there are where that is before the first."""
-        frames = (self.read(),) if since < 0 else self.exchanged_rows(since, kept_from)
-        days = [frame.select(str(self._table.partitioned_by)).distinct() for frame in frames]
-        return {row[0] for frame in days for row in frame.collect()}
+        rows = self.read() if since < 0 else DataFrame.unionByName(*self.exchanged_rows(since, kept_from))
+        return {row[0] for row in rows.select(str(self._table.partitioned_by)).distinct().collect()}
 
     def no_rows(self) -> DataFrame:
         """Return a frame of its columns without any rows."""

@@ -19,7 +19,7 @@ from pipelines.night import Night
 from pipelines.publish import Candidate, publish
 from pipelines.sources.aws import CHANGED
 from pipelines.sources.failures import Failure
-from pipelines.sources.folder import SourceError, SourceObject
+from pipelines.sources.layout import SourceError, SourceObject
 from pipelines.sources.listing import Source
 from transforms.cloudtrail.objects import LEFT
 

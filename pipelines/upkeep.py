@@ -21,7 +21,7 @@ from expectations.tables import (
     REJECTED_RECORDS,
     TABLES,
 )
-from pipelines.folder_table import ChangesGoneError
+from pipelines.folder_log import ChangesGoneError
 from pipelines.lake import EXPIRED_BEFORE, Lake
 from pipelines.night import Night
 from pipelines.preflight import counted

@@ -37,7 +37,7 @@ from pipelines.night import ACCOUNTS_TAG, FIRST_DAY_TAG, Night
 from pipelines.partitions import PUBLISH_DAYS
 from pipelines.publish import CHECK, Candidate, Event, column_schema, publish, recorded
 from pipelines.resolution import Claimed, resolve_lot
-from pipelines.sources.folder import CLOUDTRAIL, DIGESTS, FLOWS, GUARDDUTY, SourceError, SourceObject
+from pipelines.sources.layout import CLOUDTRAIL, DIGESTS, FLOWS, GUARDDUTY, SourceError, SourceObject
 from pipelines.sources.listing import Source, access_of, open_sources, report_refused
 from pipelines.staging import Batches, stage, staged_batches, staged_rows, staging_folder
 from pipelines.unread import Unread

@@ -30,7 +30,7 @@ from expectations.tables import (
     SESSION_USAGE,
     VPC_FLOWS,
 )
-from pipelines.folder_table import ChangesGoneError
+from pipelines.folder_log import ChangesGoneError
 from pipelines.lake import Lake
 from pipelines.night import Night
 from pipelines.notify import is_told_of, notify, of_report

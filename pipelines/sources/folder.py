@@ -17,15 +17,18 @@ from stat import S_ISDIR, S_ISLNK, S_ISREG
 from urllib.parse import quote, unquote_to_bytes
 
 from pipelines.sources.failures import Failure, Report
+from pipelines.sources.layout import (
+    CLOUDTRAIL,
+    DIGESTS,
+    FLOWS,
+    GUARDDUTY,
+    LAYOUTS,
+    SourceError,
+    SourceObject,
+    ending_problem,
+    plain_name,
+)
 from transforms.cloudtrail.objects import LeftError
-
-CLOUDTRAIL, DIGESTS, GUARDDUTY, FLOWS = "cloudtrail", "cloudtrail-digest", "guardduty", "vpcflowlogs"
-LAYOUTS = {
-    CLOUDTRAIL: "AWSLogs/<account>/CloudTrail/<region>/YYYY/MM/DD/*.json.gz",
-    DIGESTS: "AWSLogs/<account>/CloudTrail-Digest/<region>/YYYY/MM/DD/*.json.gz",
-    GUARDDUTY: "AWSLogs/<account>/GuardDuty/<region>/YYYY/MM/DD/*.jsonl.gz",
-    FLOWS: "AWSLogs/<account>/vpcflowlogs/<region>/YYYY/MM/DD/*.log.gz",
-}
 
 _ACCOUNT = re.compile(r"^[0-9]{12}\Z")
 _DAY = re.compile(r"[0-9]{4}/[0-9]{2}/[0-9]{2}")
@@ -38,42 +41,10 @@ _KINDS = {
     "Config": "config",
     "vpcflowlogs": FLOWS,
 }
-_ENDINGS = {
-    CLOUDTRAIL: (".json.gz", ".json"),
-    DIGESTS: (".json.gz", ".json"),
-    GUARDDUTY: (".jsonl.gz", ".jsonl", ".json.gz", ".json"),
-    FLOWS: (".log.gz", ".log", ".parquet"),
-}
-# Flow logs may lie in Hive's way, and in hours below their day: `aws-account-id=<account>/aws-service=vpcflowlogs/…/hour=HH`.
-_HIVE = re.compile(r"^(aws-account-id|aws-service|aws-region|year|month|day|hour)=")
 _HOUR = re.compile(r"[0-9]{2}")
 _FOR_GOOD = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG})
 _DEEPEST_PREFIX = 8
 _DEEPEST_DAY = 4  # <region>/YYYY/MM/DD
-
-
-class SourceError(Exception):
-    """The source is missing, unreadable, or holds something else; the message says which, and what is expected."""
-
-    def __init__(self, sentence: str, *, is_empty: bool = False) -> None:
-        """Say what is wrong; it is empty, if it could be looked into and has nothing."""
-        super().__init__(sentence)
-        self.is_empty = is_empty
-
-
-@dataclass(frozen=True, slots=True)
-class SourceObject:
-    """An object of a source: what its path says of it."""
-
-    uri: str
-    etag: str
-    size: int
-    source: str
-    account_id: str
-    region: str
-    publish_date: date
-    skipped: str | None = None
-    """Why it is not for us, null if it is."""
 
 
 @dataclass(frozen=True)
@@ -282,11 +253,6 @@ def _why_skipped(source: str, wanted: str, name: str, mode: int) -> str | None:
     return ending_problem(wanted, name)
 
 
-def ending_problem(wanted: str, name: str) -> str | None:
-    """Return why an object's name is not one of the wanted source, null if it is."""
-    return None if name.endswith(_ENDINGS[wanted]) else f"not one of {', '.join(_ENDINGS[wanted])}"
-
-
 def _days(folder: Path, refuse: _Refuse, levels: int = _DEEPEST_DAY) -> Iterator[tuple[date, Path]]:
     """Find the day folders `<region>/YYYY/MM/DD` at or below a folder, whichever of their parents it is."""
     parts = _plain(folder)
@@ -320,11 +286,6 @@ def _region(day: Path) -> str:
 def _plain(folder: Path) -> tuple[str, ...]:
     """Return the parts of a path as they are called without Hive's names before them."""
     return tuple(map(plain_name, folder.parts))
-
-
-def plain_name(part: str) -> str:
-    """Return a part of a path as it is called without Hive's name before it: `04` for `day=04`."""
-    return _HIVE.sub("", part)
 
 
 def _day_of(parts: tuple[str, ...]) -> date | None:

@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipelines.sources.aws import NOT_ENABLED, Access, client, code_of, in_words, session
 from pipelines.sources.failures import Failure, Report
-from pipelines.sources.folder import GUARDDUTY, SourceError, SourceObject
+from pipelines.sources.layout import GUARDDUTY, SourceError, SourceObject
 from transforms.cloudtrail.deliveries import Object
 from transforms.cloudtrail.objects import LeftError, Read
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipelines.sources.aws import Access, client, in_words
-from pipelines.sources.folder import SourceError
+from pipelines.sources.layout import SourceError
 from pipelines.sources.s3 import address_of
 
 

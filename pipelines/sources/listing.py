@@ -15,8 +15,9 @@ from urllib.parse import quote
 
 from pipelines.sources.aws import Access
 from pipelines.sources.failures import Failure, Report
-from pipelines.sources.folder import SourceError, SourceObject, list_objects, path_of, read_object
 from pipelines.sources.folder import etag_of as etag_of_file
+from pipelines.sources.folder import list_objects, path_of, read_object
+from pipelines.sources.layout import SourceError, SourceObject
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings

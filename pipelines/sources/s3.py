@@ -25,7 +25,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipelines.settings import FIRST_DAY
 from pipelines.sources.aws import Access, client, in_words
 from pipelines.sources.failures import Failure, Report
-from pipelines.sources.folder import (
+from pipelines.sources.layout import (
     CLOUDTRAIL,
     DIGESTS,
     FLOWS,

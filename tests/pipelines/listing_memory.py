@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from pipelines.lots import lots
 from pipelines.sources import s3
 from pipelines.sources.aws import Access
-from pipelines.sources.folder import CLOUDTRAIL
+from pipelines.sources.layout import CLOUDTRAIL
 
 _PAGE = 1_000
 

@@ -20,7 +20,8 @@ from pipelines.lake import EXPIRED_BEFORE, Consumed, Lake
 from pipelines.night import Night
 from pipelines.preflight import NOTHING, StopError
 from pipelines.settings import Settings, load_settings
-from pipelines.sources.folder import CLOUDTRAIL, list_objects
+from pipelines.sources.folder import list_objects
+from pipelines.sources.layout import CLOUDTRAIL
 from pipelines.stages import stages
 from tests.pipelines.conftest import put
 from tests.s3_server import TestBucket

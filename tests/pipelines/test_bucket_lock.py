@@ -20,7 +20,7 @@ from pipelines.night import Night
 from pipelines.settings import load_settings
 from pipelines.slots import this_process
 from pipelines.sources.aws import client
-from pipelines.sources.folder import SourceError
+from pipelines.sources.layout import SourceError
 from tests.pipelines.test_lock import Told
 from tests.s3_server import TestBucket
 

@@ -9,7 +9,7 @@ import pytest
 from pipelines import commands
 from pipelines.cli import exit_status_of
 from pipelines.preflight import DONE, IN_PART, INTERRUPTED, NOTHING, WRONG_USE
-from pipelines.sources.folder import SourceError
+from pipelines.sources.layout import SourceError
 from tests.pipelines.conftest import put
 
 STOPPED = "stopped; what was written stays, and the next run goes on from there"

@@ -16,7 +16,8 @@ from expectations.tables import CLOUDTRAIL_EVENTS, CREDENTIAL_SESSIONS, SESSION_
 from pipelines.event import record_of
 from pipelines.lake import Consumed, Lake
 from pipelines.preflight import DONE, IN_PART, NOTHING
-from pipelines.sources.folder import CLOUDTRAIL, list_objects, read_object
+from pipelines.sources.folder import list_objects, read_object
+from pipelines.sources.layout import CLOUDTRAIL
 from tests.builders import row
 from transforms.cloudtrail.deliveries import Object, delivery_batches
 from transforms.enrichment import NOWHERE

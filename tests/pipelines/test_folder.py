@@ -9,7 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipelines.sources.folder import CLOUDTRAIL, DIGESTS, FLOWS, GUARDDUTY, SourceError, list_objects, read_object
+from pipelines.sources.folder import list_objects, read_object
+from pipelines.sources.layout import CLOUDTRAIL, DIGESTS, FLOWS, GUARDDUTY, SourceError
 
 ACCOUNT, OTHER = "111111111111", "222222222222"
 DAY = date(2026, 3, 2)

@@ -20,8 +20,8 @@ from moto import mock_aws
 
 from pipelines.sources.aws import Access, client, forget_clients
 from pipelines.sources.failures import Failure
-from pipelines.sources.folder import SourceError
 from pipelines.sources.guardduty import FindingsOfApi
+from pipelines.sources.layout import SourceError
 from transforms.cloudtrail.deliveries import Object
 from transforms.cloudtrail.objects import LEFT
 from transforms.findings import delivery_batches

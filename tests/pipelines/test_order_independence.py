@@ -32,7 +32,8 @@ from pipelines.lake import Lake
 from pipelines.night import Night
 from pipelines.run import run_nightly
 from pipelines.settings import load_settings
-from pipelines.sources.folder import CLOUDTRAIL, GUARDDUTY, list_objects
+from pipelines.sources.folder import list_objects
+from pipelines.sources.layout import CLOUDTRAIL, GUARDDUTY
 from tests.organisations import CLOCK
 from tests.pipelines.deliveries import CORRECTED, FINDINGS, NIGHTS, TWINS, deliveries_of, put
 

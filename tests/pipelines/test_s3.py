@@ -18,7 +18,7 @@ import pytest
 
 from pipelines.sources.aws import client
 from pipelines.sources.failures import Failure
-from pipelines.sources.folder import CLOUDTRAIL, DIGESTS, FLOWS, GUARDDUTY, SourceError
+from pipelines.sources.layout import CLOUDTRAIL, DIGESTS, FLOWS, GUARDDUTY, SourceError
 from pipelines.sources.s3 import Bucket, address_of
 from tests.s3_server import TestBucket
 

@@ -34,7 +34,8 @@ from pipelines import upkeep
 from pipelines.assets import investigations
 from pipelines.creation import delta_field
 from pipelines.definitions import build_definitions
-from pipelines.folder_table import ChangesGoneError, FolderTable
+from pipelines.folder_log import ChangesGoneError, FolderLog
+from pipelines.folder_table import FolderTable
 from pipelines.lake import Consumed, Lake
 from pipelines.night import Night
 from pipelines.settings import FIRST_DAY, Settings
@@ -92,7 +93,7 @@ def catch_up(lake: Lake) -> None:
 
 
 def files(lake: Lake, table: Table, day: date) -> int:
-    return sum(file.day == day for file in FolderTable(table, lake.path(table)).files())
+    return sum(file.day == day for file in FolderLog(table, lake.path(table)).files())
 
 
 def days_of(lake: Lake, table: Table = CLOUDTRAIL_EVENTS) -> Counter[date]:
@@ -144,9 +145,7 @@ def test_compact__puts_near_each_other_what_one_principal_did(night: Night) -> N
     put(night.lake, CLOUDTRAIL_EVENTS, *[event(CLOSED, number) for number in range(10, 40)])
     upkeep.compact(night)
     [file] = [
-        file
-        for file in FolderTable(CLOUDTRAIL_EVENTS, night.lake.path(CLOUDTRAIL_EVENTS)).files()
-        if file.day == CLOSED
+        file for file in FolderLog(CLOUDTRAIL_EVENTS, night.lake.path(CLOUDTRAIL_EVENTS)).files() if file.day == CLOSED
     ]
     found = (
         pq.ParquetFile(f"{night.lake.path(CLOUDTRAIL_EVENTS)}/{file.path}")
@@ -204,7 +203,7 @@ def test_exchanged__with_what_went_and_what_came_the_rows_then_become_the_rows_n
 ) -> None:
     """Whatever was appended, replaced, removed and compacted since, in whatever order."""
     path = str(tmp_path_factory.mktemp("visits"))
-    table = FolderTable(VISITS, path)
+    table, log = FolderTable(VISITS, path), FolderLog(VISITS, path)
     table.create()
 
     def rows(paths: list[str]) -> Counter[str]:
@@ -214,7 +213,7 @@ def test_exchanged__with_what_went_and_what_came_the_rows_then_become_the_rows_n
         return Counter(names)
 
     def now() -> Counter[str]:
-        return rows([file.path for file in table.files()])
+        return rows([file.path for file in log.files()])
 
     then, since = now(), 0
     for index, (step, day, count) in enumerate(steps):
@@ -232,7 +231,7 @@ def test_exchanged__with_what_went_and_what_came_the_rows_then_become_the_rows_n
             table.delete_before(day, "")
         else:
             table.set_properties({"said": str(index)}, "")
-    gone, came = table.exchanged(since)
+    gone, came = log.exchanged(since)
     after = then.copy()
     after.update(rows([file.path for file in came]))
     after.subtract(rows([file.path for file in gone]))
@@ -407,12 +406,12 @@ def test_exchanged__of_files_that_are_deleted_is_said_and_never_left_out(night: 
     upkeep.compact(night)
     upkeep.vacuum(night)
     with pytest.raises(ChangesGoneError, match="was deleted; make the lake anew"):
-        FolderTable(CLOUDTRAIL_EVENTS, lake.path(CLOUDTRAIL_EVENTS)).exchanged(0)
+        FolderLog(CLOUDTRAIL_EVENTS, lake.path(CLOUDTRAIL_EVENTS)).exchanged(0)
     DeltaTable(lake.path(CLOUDTRAIL_EVENTS)).create_checkpoint()
     for version in (0, 1):
         Path(lake.path(CLOUDTRAIL_EVENTS), "_delta_log", f"{version:020}.json").unlink()
     with pytest.raises(ChangesGoneError, match="the log has no version 1 any more"):
-        FolderTable(CLOUDTRAIL_EVENTS, lake.path(CLOUDTRAIL_EVENTS)).exchanged(0)
+        FolderLog(CLOUDTRAIL_EVENTS, lake.path(CLOUDTRAIL_EVENTS)).exchanged(0)
 
 
 # -- all of it -----------------------------------------------------------------------------------------------------------
@@ -519,4 +518,4 @@ def test_sql_table__elsewhere_it_is_the_same_with_spark(
     local.append(pa.Table.from_pylist([{"visitor": "dan", "day": _DAYS[1]}], _VISITS).to_reader(), '"told"')
     assert table.has_changes(since)
     assert local.told(1)[1] == ['"told"']
-    assert {file.day for file in local.files()} == {_DAYS[1]}
+    assert {file.day for file in FolderLog(VISITS, str(tmp_path / "visits")).files()} == {_DAYS[1]}
