@@ -67,11 +67,12 @@ def of_report(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"schema": SCHEMA, "kind": "report", "id": version, **told}
 
 
-def of_failed_night(run_id: str | None, lake: str, failures: Iterable[str]) -> dict[str, Any]:
-    """Return the notification of a night that failed; one that never began has no run."""
+def of_failed_night(run_id: str | None, lake: str, failures: Iterable[str], part: str | None = None) -> dict[str, Any]:
+    """Return the notification of a night that failed, or of the `part` of one that did; one that never began has no run."""
     listed = [scrubbed_text(failure) for failure in failures]
     told = {"run_id": run_id, "lake": lake, "failures": listed}
-    return {"schema": SCHEMA, "kind": "failed_night", "id": run_id or str(uuid4()), **told}
+    whole = run_id or str(uuid4())
+    return {"schema": SCHEMA, "kind": "failed_night", "id": f"{whole}-{part}" if part else whole, **told}
 
 
 def notify(

@@ -34,6 +34,7 @@ from expectations.tables import (
 from pipelines.lake import Consumed
 from pipelines.lots import Ledger, lots
 from pipelines.night import ACCOUNTS_TAG, FIRST_DAY_TAG, Night
+from pipelines.notify import notify, of_failed_night
 from pipelines.partitions import PUBLISH_DAYS
 from pipelines.publish import CHECK, Candidate, Event, column_schema, publish, recorded
 from pipelines.resolution import Claimed, resolve_lot
@@ -168,6 +169,15 @@ def _read_all(
         unlisted += [unlistable] if unlistable else []
     if unlisted and len(unlisted) == len(asked):
         raise unlisted[0]
+    if unlisted:
+        # The night goes on, but all logs of a kind are too much to be told by its exit status alone.
+        failures = [f"{error}; the rest of the night goes on" for error in unlisted]
+        unsent = notify(
+            night.settings,
+            [of_failed_night(unread.batch_id, night.settings.lake_uri, failures, "unread")],
+            lambda said: night.progress.tell("ingest", said),
+        )
+        night.warnings += [unsent] if unsent else []
     yield from unread.settle(has_read=is_sound)
 
 

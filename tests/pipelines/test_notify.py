@@ -105,6 +105,7 @@ def test_notifications__fit_their_schema():
         notify.of_report(investigation()),
         notify.of_report(investigation() | {"document": json.dumps(bare), "report_uri": None}),
         notify.of_failed_night("run-1", "/lake", ["no space left"]),
+        notify.of_failed_night("run-1", "/lake", ["access denied"], "unread"),
     ]
     for each in made:
         jsonschema.Draft202012Validator(SCHEMA).validate(each)

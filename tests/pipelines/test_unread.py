@@ -26,7 +26,7 @@ from pipelines.lake import Lake
 from pipelines.night import Night
 from pipelines.settings import Settings, load_settings
 from pipelines.sources.failures import Failure
-from pipelines.sources.folder import SourceError
+from pipelines.sources.layout import SourceError
 from pipelines.unread import _region_of
 from tests.s3_server import TestBucket
 from tests.transforms.flows.logs import ACCOUNT, flow, parquet, text, zipped
@@ -132,8 +132,10 @@ def test_ingest__denied_accounts_and_buckets_are_said_and_read_when_they_are_all
 
 
 def test_ingest__a_bucket_that_is_denied_does_not_stop_the_findings_and_is_read_when_it_is_allowed(
-    nights: Nights, bucket: TestBucket, tmp_path: Path
+    nights: Nights, bucket: TestBucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr("pipelines.assets.ingest.notify", lambda _settings, documents, _tell: told.extend(documents))
     put(bucket, GOOD, "2026-05-01", "2026-05-20")
     findings = tmp_path / "found" / f"AWSLogs/{GOOD}/GuardDuty/us-east-1/2026/05/01"
     findings.mkdir(parents=True)
@@ -144,8 +146,13 @@ def test_ingest__a_bucket_that_is_denied_does_not_stop_the_findings_and_is_read_
     assert [each for each in said if each.startswith("cloudtrail: ") and "access denied" in each] != []
     assert nights.lake.row_count(GUARDDUTY_FINDINGS) == 1
     assert nights.events() == set()
+    [notification] = told
+    assert (notification["kind"], notification["id"]) == ("failed_night", f"{notification['run_id']}-unread")
+    assert [each.split(":")[0] for each in notification["failures"]] == ["cloudtrail", "cloudtrail-digest"]
+    assert all(each.endswith("(AccessDenied); the rest of the night goes on") for each in notification["failures"])
     bucket.allow()
     assert nights.run("2026-05-20") == []
+    assert told == [notification]
     assert nights.events() == {f"{GOOD} {day} a" for day in ("2026-05-01", "2026-05-20")}
     assert nights.failures() == []
 
