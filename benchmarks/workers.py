@@ -41,7 +41,7 @@ def _ingest(folder: Path, logs: Path, workers: int) -> dict[str, float]:
     work.mkdir(parents=True)
     with cluster(work, workers) as master:
         command = [*python("benchmarks.ingest"), str(logs), f"file://{lake.absolute()}"]
-        environment = {"ROLESCOPE_SPARK_MASTER": master, "SPARK_LOCAL_IP": HOST}
+        environment = {"ROLESCOPE_SPARK_MASTER": master, "SPARK_LOCAL_IP": HOST, "SPARK_CONF_DIR": str(work)}
         done = run(command, folder / f"cluster-{workers}.log", **environment)
     emptied(lake)
     told: dict[str, float] = json.loads(done.output.strip().splitlines()[-1])

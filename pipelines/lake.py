@@ -302,13 +302,13 @@ class Lake:
 
     # -- writing: one commit each, that says what it consumed ----------------------------------------------------------
 
-    def few(self, rows: DataFrame, *, are_computed: bool = False) -> pa.Table | None:
+    def few(self, table: Table, rows: DataFrame, *, are_computed: bool = False) -> pa.Table | None:
         """Return the rows, if they are so few that a local lake takes them without Spark; else nothing.
 
         Each commit of Spark's costs seconds, and each check of its rows a query or two. Rows that are computed already are counted
         before they are fetched.
         """
-        most = _FEW // len(rows.columns)
+        most = most_of(table)
         if not self.is_local or (are_computed and rows.count() > most):
             return None
         found = rows.limit(most + 1).toArrow()
@@ -390,6 +390,11 @@ class Lake:
         properties = {"rolescope.consumed": consumed.as_json()}
         self.log(table).set_properties(properties, consumed.as_json())
         self._states.pop(table.name, None)
+
+
+def most_of(table: Table) -> int:
+    """Return how many rows of a table are few: the driver may hold as many for a moment."""
+    return _FEW // len(table.columns)
 
 
 def partition_of(table: Table) -> str:

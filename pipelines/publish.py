@@ -38,6 +38,7 @@ class Candidate:
         facts: facts of the lake that went into them, besides the versions of upstream tables.
         is_persisted: the rows come straight from a persisted frame, and need not be computed once and kept.
         batches: gives columns of the same rows as Arrow batches: a local lake takes them without Spark, which is faster.
+        is_few: whether the driver may hold the rows, as far as is known before they are counted.
     """
 
     rows: DataFrame
@@ -47,6 +48,7 @@ class Candidate:
     facts: Mapping[str, Any] = field(default_factory=dict)
     is_persisted: bool = False
     batches: Callable[[Sequence[str]], pa.RecordBatchReader] | None = None
+    is_few: bool = True
 
 
 def table_asset(
@@ -114,8 +116,8 @@ def publish(night: Night, table: Table, candidate: Candidate, consumed: Consumed
     is_computed = candidate.is_persisted
     if night.is_large and not is_computed:
         rows, is_computed = _computed(rows, table, candidate), True
-    is_many = night.is_large and candidate.batches is not None  # the rows of the objects themselves: not worth counting
-    few = None if is_many else night.lake.few(with_rules(rows, table), are_computed=night.is_large)
+    is_many = candidate.batches is not None and not candidate.is_few
+    few = None if is_many else night.lake.few(table, with_rules(rows, table), are_computed=night.is_large)
     if few is not None:
         verdict, rows = validate(few, table), few.select(table.column_names)
     else:

@@ -31,7 +31,7 @@ from expectations.tables import (
     REJECTED_RECORDS,
     VPC_FLOWS,
 )
-from pipelines.lake import Consumed
+from pipelines.lake import Consumed, most_of
 from pipelines.lots import Ledger, lots
 from pipelines.night import ACCOUNTS_TAG, FIRST_DAY_TAG, Night
 from pipelines.notify import notify, of_failed_night
@@ -87,16 +87,27 @@ class _Kind:
 
 
 class _Found(NamedTuple):
-    """What objects hold: a row per record, what each object held, whether anything in them may be rejected.
-
-    And the objects that were left for another night, each with the reason, and the folder of the rows, if they are in one.
-    """
+    """What objects hold: a row per record, what each object held (COUNTS), and the folder of the rows, if they are in one."""
 
     rows: DataFrame
-    counts: DataFrame
-    has_rejects: bool
-    left: dict[str, str]
+    counts: pa.Table
     folder: Path | None = None
+
+    @property
+    def row_count(self) -> int:
+        """How many records there are, with those that are rejected."""
+        return pc.sum(self.counts["record_count"]).as_py() or 0
+
+    @property
+    def has_rejects(self) -> bool:
+        """Whether any of them, or an object, was rejected."""
+        return bool(pc.sum(self.counts["rejected_count"]).as_py())
+
+    @property
+    def left(self) -> dict[str, str]:
+        """The objects that were left for another night, each with the reason."""
+        left = self.counts.filter(pc.starts_with(self.counts["reason"], LEFT))
+        return dict(zip(left["uri"].to_pylist(), left["reason"].to_pylist(), strict=True))
 
 
 @dg.multi_asset(
@@ -197,8 +208,6 @@ def _read_lot(
     night: Night, kind: _Kind, source: Source, chunk: list[SourceObject], unread: Unread
 ) -> Iterator[Verdict]:
     night.begin_early()
-    night.bytes_read += sum(each.size for each in chunk if each.skipped is None)
-    night.expect_rows(many=night.is_large)
     night.progress.tell("ingest", _extent(kind.name, chunk))
     return _read_chunk(night, kind, source, chunk, unread)
 
@@ -236,20 +245,25 @@ def _read_chunk(
 ) -> Iterator[Verdict]:
     """Read one chunk and publish what it holds, the ledger last; stops at the first table whose contract breaks."""
     with _deliveries(night, kind, source, chunk) as found:
-        objects = _frame(night, [each for each in chunk if each.uri not in found.left])
+        night.rows_read += found.row_count
+        is_few = found.row_count <= most_of(kind.table)
+        night.expect_rows(many=night.is_large or not is_few)
+        left = found.left
+        objects = _frame(night, [each for each in chunk if each.uri not in left])
         before = night.lake.read(REJECTED_RECORDS) if night.lake.version(REJECTED_RECORDS) else None
         resolved = resolve_lot(night.lake, kind.claimed, found.rows, found.folder, before)
         new = only_good(found.rows, kind.table) if resolved is None else resolved.new_events
         not_new = None if resolved is None else resolved.not_new
         batches = staged_batches(found.folder, kind.table, not_new) if found.folder else None
-        ledger = _ledger(cloudtrail.files(found.counts, objects), unread.batch_id)
+        counts = night.lake.spark.createDataFrame(found.counts)
+        ledger = _ledger(cloudtrail.files(counts, objects), unread.batch_id)
         steps: list[tuple[Table, Candidate]] = [
             *_exceptions(kind, found, resolved, before),
-            (kind.table, Candidate(new, is_persisted=True, batches=batches)),
+            (kind.table, Candidate(new, is_persisted=True, batches=batches, is_few=is_few)),
             (INGEST_FILES, Candidate(ledger, is_persisted=True)),
         ]
-        if found.left:
-            unread.report_objects(chunk, found.left)
+        if left:
+            unread.report_objects(chunk, left)
             yield from unread.save()
         for table, candidate in steps:
             verdict = publish(night, table, candidate, Consumed())
@@ -293,17 +307,12 @@ def _deliveries(night: Night, kind: _Kind, source: Source, chunk: list[SourceObj
                 objects = _frame(night, part).repartition(_tasks(part))
                 counts.append(stage(objects, batches, kind.at, folder))
                 night.progress.tell("ingest", f"{kind.name}, {begin + len(part):,} of {len(wanted):,} objects read")
-            counted = pa.concat_tables(counts)
-            has_rejects = bool(pc.sum(counted["rejected_count"]).as_py())
-            left = _left(counted.filter(pc.starts_with(counted["reason"], LEFT)))
-            yield _Found(staged_rows(spark, ddl, folder), spark.createDataFrame(counted), has_rejects, left, folder)
+            yield _Found(staged_rows(spark, ddl, folder), pa.concat_tables(counts), folder)
     else:
         # Neighbours in time go to the same task: it then writes few days, and a day lies in few files.
         objects = _frame(night, wanted).repartitionByRange(_tasks(wanted), "publish_date", "uri")
         kept = parse_objects(objects, batches, ddl).persist()
-        counted_rows = cloudtrail.count_rows(kept, kind.at)
-        left = _left(counted_rows.where(F.col("reason").startswith(LEFT)).toArrow())
-        yield _Found(kept, counted_rows, has_rejects=True, left=left)
+        yield _Found(kept, cloudtrail.count_rows(kept, kind.at).toArrow().cast(COUNTS))
         kept.unpersist()
 
 
@@ -311,10 +320,6 @@ def _batches(source: Source, kind: _Kind) -> Batches:
     """Return what workers do, without anything that stays on the driver."""
     parse = kind.parse
     return lambda objects: source.apply(parse, objects)
-
-
-def _left(counted: pa.Table) -> dict[str, str]:
-    return dict(zip(counted["uri"].to_pylist(), counted["reason"].to_pylist(), strict=True))
 
 
 def _frame(night: Night, objects: list[SourceObject]) -> DataFrame:

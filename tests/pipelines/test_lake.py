@@ -15,7 +15,7 @@ import pytest
 from deltalake import DeltaTable
 
 from expectations.contract import Column, Table
-from pipelines.lake import Consumed, Lake, LakeError
+from pipelines.lake import Consumed, Lake, LakeError, most_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -43,7 +43,7 @@ def lake(request: pytest.FixtureRequest, spark: SparkSession, tmp_path: Path, mo
 
 def visits(lake: Lake, *rows: tuple[str, date | None, int]) -> DataFrame | pa.Table:
     frame = lake.spark.createDataFrame(list(rows), "visitor string, day date, count bigint")
-    few = lake.few(frame)
+    few = lake.few(VISITS, frame)
     return frame if few is None else few
 
 
@@ -140,10 +140,13 @@ def test_read_between__is_of_the_days_from_one_to_another_and_of_no_row_without_
 
 def test_few__is_nothing_where_the_driver_should_not_hold_the_rows(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipelines.lake._FEW", 2 * 3)
-    of_two, of_three = (lake.spark.range(count).selectExpr("id", "id AS x", "id AS y") for count in (2, 3))
-    found = lake.few(of_two)
+    of_two, of_three = (
+        lake.spark.range(count).selectExpr("id", "id AS x", "id AS y", "true AS is_good") for count in (2, 3)
+    )
+    found = lake.few(VISITS, of_two)
+    assert most_of(VISITS) == 2
     assert (found is None) if not lake.is_local else (found.num_rows == 2)
-    assert lake.few(of_three) is None
+    assert lake.few(VISITS, of_three) is None
 
 
 def test_on_days__finds_times_by_the_statistics_of_files(lake: Lake) -> None:
@@ -156,7 +159,7 @@ def test_on_days__finds_times_by_the_statistics_of_files(lake: Lake) -> None:
     def times(*at: str) -> DataFrame | pa.Table:
         frame = lake.spark.createDataFrame([(each,) for each in at], "at string")
         frame = frame.selectExpr("CAST(at AS timestamp) AS at", "DATE'2026-05-01' AS day")
-        few = lake.few(frame)
+        few = lake.few(hours, frame)
         return frame if few is None else few
 
     lake.append(hours, times("2026-05-01 23:59:59", "2026-05-02 00:00:00.000001"), Consumed())
