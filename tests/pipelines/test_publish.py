@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+import pyarrow as pa
 import pytest
 
 from expectations.contract import Column, Table
@@ -145,6 +146,36 @@ def test_publish__a_run_that_lost_the_lake_writes_no_more(spark: SparkSession, t
     with pytest.raises(LakeHeldError):
         publish(night, NUMBERS, Candidate(numbers(spark, (1, "odd"))), Consumed())
     assert lake.row_count(NUMBERS) == 0
+
+
+def test_publish__rows_known_to_be_many_are_not_fetched_to_be_counted(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are checked where they lie, and written from their batches."""
+
+    def fetched(*_: object, **__: object) -> None:
+        raise AssertionError("the driver was given the rows")
+
+    night = Night(Settings(lake=str(tmp_path / "lake")))
+    night._lake = lake = Lake(night.settings.lake_uri, lambda: spark)
+    monkeypatch.setattr(lake, "few", fetched)
+    rows = pa.table({"number": [1, 2], "kind": ["odd", "even"]})
+    given = Candidate(
+        spark.createDataFrame(rows),
+        is_persisted=True,
+        batches=lambda columns: rows.select(columns).to_reader(),
+        is_few=False,
+    )
+    assert publish(night, NUMBERS, given, Consumed()).passed
+    assert lake.row_count(NUMBERS) == 2
+
+
+def test_night__is_large_by_the_records_that_it_has_read() -> None:
+    night = Night(Settings())
+    night.rows_read = 200_000
+    assert not night.is_large
+    night.rows_read += 1
+    assert night.is_large
 
 
 def test_table_asset__another_fact_than_last_time_is_news(spark: SparkSession, tmp_path: Path) -> None:
