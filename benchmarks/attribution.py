@@ -147,9 +147,8 @@ def _night(folder: Path, lake: str) -> Night:
     # No look-back: the history is made of the first day alone.
     settings = load_settings(cloudtrail=str(folder / "logs" / "cloudtrail"), lake=str(folder / lake), lookback_days=0)
     night = Night(settings)
-    night.rows_read = (
-        1_000_000  # so many that queries are compiled, as they are where the run has ingested the day itself
-    )
+    # So many that queries are compiled, as they are where the run has ingested the day itself.
+    night.rows_read = 1_000_000
     return night
 
 

@@ -6,16 +6,12 @@ objects that the ledger does not know; the next run reads them again and finds t
 
 # No `from __future__ import annotations`: Dagster reads the annotation of `context` itself.
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
-from pathlib import Path
-from typing import NamedTuple
 
 import dagster as dg
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -37,18 +33,17 @@ from pipelines.night import ACCOUNTS_TAG, FIRST_DAY_TAG, Night
 from pipelines.notify import notify, of_failed_night
 from pipelines.partitions import PUBLISH_DAYS
 from pipelines.publish import CHECK, Candidate, Event, column_schema, publish, recorded
+from pipelines.reading import Found, object_frame, read_objects
 from pipelines.resolution import Claimed, resolve_lot
 from pipelines.sources.layout import CLOUDTRAIL, DIGESTS, FLOWS, GUARDDUTY, SourceError, SourceObject
 from pipelines.sources.listing import Source, access_of, open_sources, report_refused
-from pipelines.staging import Batches, stage, staged_batches, staged_rows, staging_folder
+from pipelines.staging import Batches, staged_batches
 from pipelines.unread import Unread
 from transforms import cloudtrail, digests, flows
 from transforms import findings as guardduty
-from transforms.cloudtrail import delivery_ddl, parse_objects
 from transforms.cloudtrail.copies import only_good
-from transforms.cloudtrail.counts import COUNTS
 from transforms.cloudtrail.deliveries import Object
-from transforms.cloudtrail.objects import LEFT, Read
+from transforms.cloudtrail.objects import Read
 from transforms.enrichment import Locator
 
 _TABLES = (
@@ -61,13 +56,6 @@ _TABLES = (
     INGEST_FAILURES,
     INGEST_FILES,
 )
-_OBJECT = pa.schema(
-    [
-        *[(name, pa.string()) for name in ("uri", "etag", "source", "account_id", "region", "skipped")],
-        ("publish_date", pa.date32()),
-    ]
-)
-_TOLD = 20_000  # objects, after which a run says how far it is
 
 
 @dataclass(frozen=True)
@@ -84,30 +72,6 @@ class _Kind:
     def table(self) -> Table:
         """What they fill."""
         return self.claimed.claims.table
-
-
-class _Found(NamedTuple):
-    """What objects hold: a row per record, what each object held (COUNTS), and the folder of the rows, if they are in one."""
-
-    rows: DataFrame
-    counts: pa.Table
-    folder: Path | None = None
-
-    @property
-    def row_count(self) -> int:
-        """How many records there are, with those that are rejected."""
-        return pc.sum(self.counts["record_count"]).as_py() or 0
-
-    @property
-    def has_rejects(self) -> bool:
-        """Whether any of them, or an object, was rejected."""
-        return bool(pc.sum(self.counts["rejected_count"]).as_py())
-
-    @property
-    def left(self) -> dict[str, str]:
-        """The objects that were left for another night, each with the reason."""
-        left = self.counts.filter(pc.starts_with(self.counts["reason"], LEFT))
-        return dict(zip(left["uri"].to_pylist(), left["reason"].to_pylist(), strict=True))
 
 
 @dg.multi_asset(
@@ -171,7 +135,7 @@ def _read_all(
             listed = chain(again, source.objects(kind.name, first, last, accounts, unread.report))
             try:
                 for chunk in lots(listed, ledger, night.settings.chunk_objects, night.settings.chunk_megabytes << 20):
-                    for verdict in _read_lot(night, kind, source, chunk, unread):
+                    for verdict in _read_chunk(night, kind, source, chunk, unread):
                         is_sound = is_sound and verdict.passed
                         yield verdict
             except SourceError as error:
@@ -202,14 +166,6 @@ def _first_day(night: Night, source: Source, first: date) -> date:
     )
     days: list[date] = [first, *(row["last_day"] for row in seen)]
     return min(days)
-
-
-def _read_lot(
-    night: Night, kind: _Kind, source: Source, chunk: list[SourceObject], unread: Unread
-) -> Iterator[Verdict]:
-    night.begin_early()
-    night.progress.tell("ingest", _extent(kind.name, chunk))
-    return _read_chunk(night, kind, source, chunk, unread)
 
 
 def _kinds(night: Night) -> list[_Kind]:
@@ -244,12 +200,14 @@ def _read_chunk(
     night: Night, kind: _Kind, source: Source, chunk: list[SourceObject], unread: Unread
 ) -> Iterator[Verdict]:
     """Read one chunk and publish what it holds, the ledger last; stops at the first table whose contract breaks."""
-    with _deliveries(night, kind, source, chunk) as found:
+    night.begin_early()
+    night.progress.tell("ingest", _extent(kind.name, chunk))
+    with read_objects(night, kind.name, _batches(source, kind), kind.at, kind.table, chunk) as found:
         night.rows_read += found.row_count
         is_few = found.row_count <= most_of(kind.table)
         night.expect_rows(many=night.is_large or not is_few)
         left = found.left
-        objects = _frame(night, [each for each in chunk if each.uri not in left])
+        objects = object_frame(night.lake.spark, [each for each in chunk if each.uri not in left])
         before = night.lake.read(REJECTED_RECORDS) if night.lake.version(REJECTED_RECORDS) else None
         resolved = resolve_lot(night.lake, kind.claimed, found.rows, found.folder, before)
         new = only_good(found.rows, kind.table) if resolved is None else resolved.new_events
@@ -273,7 +231,7 @@ def _read_chunk(
 
 
 def _exceptions(
-    kind: _Kind, found: _Found, resolved: cloudtrail.Resolved | None, before: DataFrame | None
+    kind: _Kind, found: Found, resolved: cloudtrail.Resolved | None, before: DataFrame | None
 ) -> Iterator[tuple[Table, Candidate]]:
     """Yield what is to be published before the new rows, which most lots have not: each would cost a query to find that out.
 
@@ -292,51 +250,16 @@ def _exceptions(
     yield kind.table, Candidate(resolved.changed_events, by_key=True, is_persisted=True)
 
 
-@contextmanager
-def _deliveries(night: Night, kind: _Kind, source: Source, chunk: list[SourceObject]) -> Iterator[_Found]:
-    """Read the objects, once, and keep what is in them while the caller looks at it."""
-    ddl = delivery_ddl(kind.table)
-    wanted = [each for each in chunk if each.skipped is None]
-    batches = _batches(source, kind)
-    spark = night.lake.spark
-    if night.is_on_one_machine:
-        with staging_folder(night.settings.lake_uri) as folder:
-            counts = [COUNTS.empty_table()]
-            for begin in range(0, len(wanted), _TOLD):
-                part = wanted[begin : begin + _TOLD]
-                objects = _frame(night, part).repartition(_tasks(part))
-                counts.append(stage(objects, batches, kind.at, folder))
-                night.progress.tell("ingest", f"{kind.name}, {begin + len(part):,} of {len(wanted):,} objects read")
-            yield _Found(staged_rows(spark, ddl, folder), pa.concat_tables(counts), folder)
-    else:
-        # Neighbours in time go to the same task: it then writes few days, and a day lies in few files.
-        objects = _frame(night, wanted).repartitionByRange(_tasks(wanted), "publish_date", "uri")
-        kept = parse_objects(objects, batches, ddl).persist()
-        yield _Found(kept, cloudtrail.count_rows(kept, kind.at).toArrow().cast(COUNTS))
-        kept.unpersist()
-
-
 def _batches(source: Source, kind: _Kind) -> Batches:
     """Return what workers do, without anything that stays on the driver."""
     parse = kind.parse
     return lambda objects: source.apply(parse, objects)
 
 
-def _frame(night: Night, objects: list[SourceObject]) -> DataFrame:
-    columns = {name: [getattr(each, name) for each in objects] for name in _OBJECT.names}
-    return night.lake.spark.createDataFrame(pa.table(columns, schema=_OBJECT))
-
-
 def _ledger(files: DataFrame, batch_id: str) -> DataFrame:
     """Return INGEST_FILES rows: what was read, and what was left alone because it is not for us."""
     of_run = {"batch_id": F.lit(batch_id), "ingested_at": F.lit(datetime.now(UTC)).cast("timestamp")}
     return files.withColumns(of_run).select(*INGEST_FILES.column_names)
-
-
-def _tasks(chunk: list[SourceObject]) -> int:
-    """Return how many tasks to read a lot in: enough for the cores to be level, few enough for whole files."""
-    megabytes = sum(each.size for each in chunk) >> 20
-    return max(2, min(64, megabytes // 8 + len(chunk) // 2_000))
 
 
 def _added(one: Verdict, other: Verdict) -> Verdict:

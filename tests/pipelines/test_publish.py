@@ -170,14 +170,6 @@ def test_publish__rows_known_to_be_many_are_not_fetched_to_be_counted(
     assert lake.row_count(NUMBERS) == 2
 
 
-def test_night__is_large_by_the_records_that_it_has_read() -> None:
-    night = Night(Settings())
-    night.rows_read = 200_000
-    assert not night.is_large
-    night.rows_read += 1
-    assert night.is_large
-
-
 def test_table_asset__another_fact_than_last_time_is_news(spark: SparkSession, tmp_path: Path) -> None:
     """What goes into the rows besides tables, as the context file does."""
     said: dict[str, str | None] = {"context": None}
