@@ -49,10 +49,12 @@ def silent_hours(
         .agg(F.max("has_events").alias("has_events"), F.max("is_gap").alias("is_gap"))
     )
     in_order = Window.partitionBy(*PLACE).orderBy("hour")
-    ending_here = in_order.rangeBetween(1 - _LOOK_BACK, Window.currentRow)
+    # Two sums that only grow: of a frame that moves on, Spark adds up all hours anew for each.
+    until_here = F.sum("has_events").over(in_order.rangeBetween(Window.unboundedPreceding, Window.currentRow))
+    until_then = F.sum("has_events").over(in_order.rangeBetween(Window.unboundedPreceding, -_LOOK_BACK))
     runs = hours.withColumns(
         {
-            "busy": F.sum("has_events").over(ending_here),
+            "busy": until_here - F.coalesce(until_then, F.lit(0)),
             "next": F.lead("hour").over(in_order),
             "start": F.col("hour") + F.lit(1),
         }
