@@ -81,9 +81,10 @@ def with_assumer(bound: DataFrame) -> DataFrame:
             for condition, principal, method, confidence in told
         ]
     )
-    is_contested = is_unbound & assumer.isNull() & (people > 1)
     found = bound.withColumn("assumer", assumer)
+    # By its name: the expression itself is long, and each place that has it is analysed anew.
     is_known = F.col("assumer").isNotNull()
+    is_contested = is_unbound & ~is_known & (people > 1)
     is_ambiguous = (F.col("is_ambiguous") & ~is_known) | is_contested
     is_linked = (F.col("assumer.method") == "SSO_LINK") & F.col("on_behalf_of").isNull()
     return found.withColumns(
