@@ -129,12 +129,17 @@ def build_credential_issuances(events: DataFrame) -> DataFrame:
         "issued_principal_id", "issued_session_name", "issued_access_key_id", "issued_role_arn", "issued_role_account_id",
         "issued_permission_set", "expires_at", "session_tags", "asked_seconds", "has_request",
     ]  # fmt: skip
-    actions = described.groupBy("action_id").agg(
-        F.min(F.date_trunc("second", "event_at")).alias("issued_at"),
-        F.min("event_date").alias("issued_date"),
-        *[F.min_by(name, order).alias(name) for name in of_caller_copy],
-        *[F.max(name).alias(name) for name in of_any_copy],
-        F.array_sort(F.collect_set("event_id")).alias("issuing_event_ids"),
+    actions = (
+        described.groupBy("action_id")
+        .agg(
+            F.min(F.date_trunc("second", "event_at")).alias("issued_at"),
+            F.min("event_date").alias("issued_date"),
+            F.min_by(F.struct(*of_caller_copy), order).alias("of_caller"),
+            *[F.max(name).alias(name) for name in of_any_copy],
+            F.array_sort(F.collect_set("event_id")).alias("issuing_event_ids"),
+        )
+        .select("*", "of_caller.*")
+        .drop("of_caller")
     )
     ends_at = F.timestamp_seconds(F.unix_timestamp("issued_at") + _life())
     with_end = actions.withColumn(

@@ -107,30 +107,38 @@ _ISSUED = [
 def _one_per_session(best: DataFrame) -> DataFrame:
     """Fold the equally good issuances of each session into one row: the only one, agreeing ones, or candidates."""
     first = F.struct("issued_at", "action_id")
+    taken = [name for name in _ISSUED if name != "issuing_event_ids"]
     parent = F.struct(
         *[F.coalesce(F.col(name), F.lit("")).alias(name) for name in _CALLER if name != "assumed_by_name"]
     )
-    folded = best.groupBy("credential_session_id").agg(
-        F.count("*").alias("issuance_count"),
-        F.count_distinct(parent).alias("parent_count"),
-        F.min("rank").alias("rank"),
-        *[F.min_by(name, first).alias(name) for name in _CALLER],
-        *[F.min_by(name, first).alias(f"bound_{name}") for name in _ISSUED if name != "issuing_event_ids"],
-        F.array_sort(F.array_distinct(F.flatten(F.collect_list("issuing_event_ids")))).alias("bound_issuing_event_ids"),
-        F.array_sort(
-            F.array_distinct(
-                F.collect_list(
-                    F.struct(
-                        F.col("assumed_by_type").alias("type"),
-                        F.col("assumed_by_id").alias("id"),
-                        F.col("assumed_by_name").alias("name"),
-                        F.col("assumed_by_account_id").alias("account_id"),
+    folded = (
+        best.groupBy("credential_session_id")
+        .agg(
+            F.count("*").alias("issuance_count"),
+            F.count_distinct(parent).alias("parent_count"),
+            F.min("rank").alias("rank"),
+            F.min_by(F.struct(*_CALLER, *[F.col(name).alias(f"bound_{name}") for name in taken]), first).alias(
+                "of_first"
+            ),
+            F.array_sort(F.array_distinct(F.flatten(F.collect_list("issuing_event_ids")))).alias(
+                "bound_issuing_event_ids"
+            ),
+            F.array_sort(
+                F.array_distinct(
+                    F.collect_list(
+                        F.struct(
+                            F.col("assumed_by_type").alias("type"),
+                            F.col("assumed_by_id").alias("id"),
+                            F.col("assumed_by_name").alias("name"),
+                            F.col("assumed_by_account_id").alias("account_id"),
+                        )
                     )
                 )
             )
+            .cast(PRINCIPALS)
+            .alias("all_candidates"),
         )
-        .cast(PRINCIPALS)
-        .alias("all_candidates"),
+        .select("*", "of_first.*")
     )
     is_ambiguous = F.col("parent_count") > 1
     method = F.element_at(F.array(*[F.lit(each.name) for each in METHODS]), F.col("rank") + 1)

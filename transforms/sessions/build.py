@@ -111,7 +111,7 @@ def root_sessions(bound: DataFrame, rooted: DataFrame, settle: Settle) -> DataFr
             "has_role_loop": F.size(F.array_distinct("chain")) < F.size("chain"),
         }
     )
-    return CREDENTIAL_SESSIONS.conform(finished.select(*CREDENTIAL_SESSIONS.column_names))
+    return CREDENTIAL_SESSIONS.conform(CREDENTIAL_SESSIONS.columns_of(finished))
 
 
 def with_neighbours(bound: DataFrame, others: DataFrame, usage: DataFrame) -> DataFrame:
@@ -246,15 +246,19 @@ def _used(usage: DataFrame) -> DataFrame:
 def _issued(homes: DataFrame) -> DataFrame:
     """Fold issuances into sessions: what is known of a session that may never have been used."""
     first = F.struct("issued_at", "action_id")
-    taken = ["issuing_api", "issued_role_arn", "issued_session_name", "issued_role_account_id", "issued_principal_id"]
-    return homes.groupBy("credential_session_id").agg(
-        *[F.min_by(name, first).alias(f"own_{name}") for name in taken],
-        F.min_by("caller_identity_type", first).alias("own_caller_type"),
-        F.min_by("assumed_by_id", first).alias("own_assumed_by_id"),
+    names = ["issuing_api", "issued_role_arn", "issued_session_name", "issued_role_account_id", "issued_principal_id"]
+    taken = {
+        **{name: f"own_{name}" for name in names},
+        "caller_identity_type": "own_caller_type",
+        "assumed_by_id": "own_assumed_by_id",
+    }
+    folded = homes.groupBy("credential_session_id").agg(
+        F.min_by(F.struct(*[F.col(name).alias(own) for name, own in taken.items()]), first).alias("of_first"),
         F.max("home_principal_id").alias("home_principal_id"),
         F.max("home_started_at").alias("home_started_at"),
         F.max("is_twin").alias("is_keyed"),
     )
+    return folded.select("*", "of_first.*").drop("of_first")
 
 
 def _nodes(sessions: DataFrame) -> DataFrame:
