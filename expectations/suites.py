@@ -53,7 +53,7 @@ def with_rules(frame: DataFrame, table: Table) -> DataFrame:
     """Add a truth column per row rule of the contract; as with a CHECK constraint, unknown is not a violation."""
     from pyspark.sql import functions as F  # noqa: PLC0415
 
-    truths = {f"{RULE_PREFIX}{name}": F.coalesce(F.expr(rule), F.lit(True)) for name, rule in table.rules.items()}
+    truths = {f"{RULE_PREFIX}{name}": F.expr(f"coalesce({rule}, true)") for name, rule in table.rules.items()}
     return frame.withColumns(truths) if truths else frame
 
 

@@ -181,7 +181,7 @@ class FolderTable:
         # One pattern, not a list: a list costs a call of the JVM for each.
         pattern = f"{_as_it_is(str(root))}/{{{','.join(paths)}}}"
         reader = self._spark.read.schema(self._table.schema_ddl).option("basePath", str(root))
-        return reader.parquet(pattern).select(*self._table.column_names)
+        return self._table.columns_of(reader.parquet(pattern))
 
     def no_rows(self) -> DataFrame:
         """Return a frame of its columns of which the optimizer knows that it is empty: it leaves out all that is joined to it."""
@@ -242,7 +242,7 @@ class FolderTable:
     def _gone(self, rows: pa.Table, only_of: DataFrame) -> pa.Table:
         """Return the rows of the table that have these values, and none of the keys of `rows`."""
         current = self.read().join(only_of, on=only_of.columns, how="left_semi")
-        there = current.select(*self._table.column_names).toArrow()
+        there = self._table.columns_of(current).toArrow()
         kept = set(zip(*(rows[name].to_pylist() for name in self._table.key), strict=True))
         keys = zip(*(there[name].to_pylist() for name in self._table.key), strict=True)
         return there.filter(pa.array([key not in kept for key in keys], pa.bool_()))

@@ -206,7 +206,7 @@ class SqlTable:
     def _gone(self, rows: DataFrame, only_of: DataFrame) -> DataFrame:
         """Return the rows of the table that have these values, and none of the keys of `rows`."""
         names = self._table.key
-        there = self.read().join(only_of, on=only_of.columns, how="left_semi").select(*self._table.column_names)
+        there = self._table.columns_of(self.read().join(only_of, on=only_of.columns, how="left_semi"))
         kept = rows.select(*[F.col(name).alias(f"new_{name}") for name in names])
         is_kept = reduce(and_, [F.col(name).eqNullSafe(F.col(f"new_{name}")) for name in names])
         return there.join(kept, on=is_kept, how="left_anti")

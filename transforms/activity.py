@@ -108,7 +108,7 @@ def build_api_call_volume_hourly(calls: DataFrame) -> DataFrame:
         )
         .agg(*_sums())
     )
-    return API_CALL_VOLUME_HOURLY.conform(by_hour.select(*API_CALL_VOLUME_HOURLY.column_names))
+    return API_CALL_VOLUME_HOURLY.conform(API_CALL_VOLUME_HOURLY.columns_of(by_hour))
 
 
 def _with_root(calls: DataFrame, usage: DataFrame, sessions: DataFrame) -> DataFrame:

@@ -31,7 +31,7 @@ def build_role_assumptions(issuances: DataFrame) -> DataFrame:
             F.max(F.col("assumed_by_account_id") != F.col("issued_role_account_id")).alias("is_cross_account"),
         )
     )
-    return ROLE_ASSUMPTIONS.conform(rolled_up.select(*ROLE_ASSUMPTIONS.column_names))
+    return ROLE_ASSUMPTIONS.conform(ROLE_ASSUMPTIONS.columns_of(rolled_up))
 
 
 def role_tries(issuances: DataFrame) -> DataFrame:
@@ -86,7 +86,7 @@ def build_role_sessions(sessions: DataFrame, issuances: DataFrame) -> DataFrame:
     joined = rolled_up.join(assumed, on="role_session_id", how="left").withColumn(
         "assumed_roles", F.coalesce("assumed_roles", F.array().cast("array<string>"))
     )
-    return ROLE_SESSIONS.conform(joined.select(*ROLE_SESSIONS.column_names))
+    return ROLE_SESSIONS.conform(ROLE_SESSIONS.columns_of(joined))
 
 
 def _principals(prefix: str, condition: Column) -> Column:

@@ -110,7 +110,7 @@ def with_sessions(usage: DataFrame, issuances: DataFrame) -> DataFrame:
             F.when(has_session, credential_session_id(principal, start, own_key)),
         )
     )
-    return SESSION_USAGE.conform(identified.select(*SESSION_USAGE.column_names))
+    return SESSION_USAGE.conform(SESSION_USAGE.columns_of(identified))
 
 
 def days_around(frame: DataFrame, started: str, used: str | None = None) -> DataFrame:

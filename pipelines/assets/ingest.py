@@ -259,7 +259,7 @@ def _batches(source: Source, kind: _Kind) -> Batches:
 def _ledger(files: DataFrame, batch_id: str) -> DataFrame:
     """Return INGEST_FILES rows: what was read, and what was left alone because it is not for us."""
     of_run = {"batch_id": F.lit(batch_id), "ingested_at": F.lit(datetime.now(UTC)).cast("timestamp")}
-    return files.withColumns(of_run).select(*INGEST_FILES.column_names)
+    return INGEST_FILES.columns_of(files.withColumns(of_run))
 
 
 def _added(one: Verdict, other: Verdict) -> Verdict:

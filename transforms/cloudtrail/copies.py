@@ -145,7 +145,7 @@ def resolve(
 
 def only_good(deliveries: DataFrame, table: Table) -> DataFrame:
     """Return the deliveries that could be read, as rows of their table."""
-    return deliveries.where(F.col("reason").isNull()).select(*table.column_names)
+    return table.columns_of(deliveries.where(F.col("reason").isNull()))
 
 
 def as_contested(rows: DataFrame) -> DataFrame:

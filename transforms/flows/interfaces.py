@@ -55,7 +55,7 @@ def build_interface_changes(events: DataFrame) -> DataFrame:
         (F.col("change") != "attached") | (F.col("interface_id").isNotNull() & F.col("instance_id").isNotNull())
     )
     return INTERFACE_CHANGES.conform(
-        changes.where(is_whole).drop("event_name").select(*INTERFACE_CHANGES.column_names).distinct()
+        INTERFACE_CHANGES.columns_of(changes.where(is_whole).drop("event_name")).distinct()
     )
 
 

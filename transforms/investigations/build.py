@@ -113,8 +113,8 @@ def build_investigations(  # noqa: PLR0913, PLR0917
     investigations = written.drop("indicators")
     indicators = written.select("investigation_id", "finding_id", F.inline("indicators"))
     return Investigations(
-        INVESTIGATIONS.conform(investigations.select(*INVESTIGATIONS.column_names)),
-        INVESTIGATION_INDICATORS.conform(indicators.select(*INVESTIGATION_INDICATORS.column_names)),
+        INVESTIGATIONS.conform(INVESTIGATIONS.columns_of(investigations)),
+        INVESTIGATION_INDICATORS.conform(INVESTIGATION_INDICATORS.columns_of(indicators)),
     )
 
 

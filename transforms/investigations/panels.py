@@ -34,7 +34,7 @@ def panel(  # noqa: PLR0913
             F.lit(name).alias("panel"),
             "position",
             "total",
-            F.to_json(F.struct(*columns), JSON).alias("row"),
+            F.to_json(F.expr(f"struct({', '.join(columns)})"), JSON).alias("row"),
         )
     )  # fmt: skip
 
