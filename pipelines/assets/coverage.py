@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from expectations.tables import CLOUDTRAIL_EVENTS, INGEST_FILES, LOG_COVERAGE, LOG_DIGESTS
+from pipelines.days import days_condition
 from pipelines.night import Night, days_in
 from pipelines.partitions import PUBLISH_DAYS
 from pipelines.publish import Candidate, Made, table_asset
@@ -46,7 +47,7 @@ def cover(night: Night) -> Made:
     built = build_log_coverage(coverage, digests, first, newest, settle).localCheckpoint()
     stored = lake.read(LOG_COVERAGE).where(F.col("coverage_date") >= F.lit(first))
     changed = days_in(built.exceptAll(stored).unionByName(stored.exceptAll(built)).select("coverage_date"))
-    rows = built.where(F.col("coverage_date").isin(changed))
+    rows = built.where(days_condition("coverage_date", changed))
     return {LOG_COVERAGE.name: Candidate(rows, changed, facts={"newest_second": newest})}
 
 
@@ -99,7 +100,7 @@ def _with_facts(night: Night, first: date, counted: list[date]) -> DataFrame:
     """Return LOG_COVERAGE with the days before that conclusions need, and with the facts of the days that are counted anew."""
     lake = night.lake
     needed = F.col("coverage_date") >= F.lit(first - timedelta(days=FACT_DAYS))
-    kept = lake.read(LOG_COVERAGE).where(needed & ~F.col("coverage_date").isin(counted))
-    files = lake.read(INGEST_FILES).where(F.col("publish_date").isin(counted))
+    kept = lake.read(LOG_COVERAGE).where(needed).where(f"NOT ({days_condition('coverage_date', counted)})")
+    files = lake.read(INGEST_FILES).where(days_condition("publish_date", counted))
     facts = count_hours(lake.read_days(CLOUDTRAIL_EVENTS, counted), files)
     return settle(kept.unionByName(facts, allowMissingColumns=True))

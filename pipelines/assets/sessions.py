@@ -17,6 +17,7 @@ from expectations.tables import (
     LOG_COVERAGE,
     SESSION_USAGE,
 )
+from pipelines.days import days_condition
 from pipelines.night import Night, days_in, settle
 from pipelines.partitions import PUBLISH_DAYS
 from pipelines.publish import Candidate, Made, table_asset
@@ -59,9 +60,9 @@ def credential_sessions(night: Night) -> Made | None:
         {*[day for day in bound_days if day], *days_in(days_around(usage, "session_created_at", "first_event_at"))},
         key=str,
     )
-    issuances = lake.read_days(CREDENTIAL_ISSUANCES, issuance_days)
+    issuances = _kept(lake.read_days(CREDENTIAL_ISSUANCES, issuance_days))
     bound = bind_sessions(usage, issuances, lake.read_days(SESSION_USAGE, issuance_days), _kept)
-    of_bound_days = F.coalesce(F.col("started_date").isin([d for d in bound_days if d]), F.lit(None in bound_days))
+    of_bound_days = f"coalesce({days_condition('started_date', bound_days)}, false)"
     known = as_bound(lake.read_days(CREDENTIAL_SESSIONS, other_days))
     alone = _kept(bound.where(of_bound_days).unionByName(known))
     around = _days_around_asking(alone)
@@ -207,7 +208,7 @@ def _parents_elsewhere(night: Night, sessions: DataFrame, days: list[date | None
     )
     parent_days = days_in(wanted.select("day"))
     if None not in parent_days:
-        table = table.where(F.col("started_date").isin(parent_days))
+        table = table.where(days_condition("started_date", parent_days))
     parents = table.join(wanted.select("credential_session_id").distinct(), on="credential_session_id", how="left_semi")
     return parents.join(sessions.select("credential_session_id"), on="credential_session_id", how="left_anti")
 

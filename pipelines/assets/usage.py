@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import functions as F
 
 from expectations.tables import CLOUDTRAIL_EVENTS, CREDENTIAL_ISSUANCES, SESSION_USAGE
+from pipelines.days import times_condition
 from pipelines.night import Night, days_in
 from pipelines.partitions import PUBLISH_DAYS
 from pipelines.publish import Candidate, Made, table_asset
@@ -38,8 +39,8 @@ def session_usage(night: Night) -> Made:
     days = sorted({*counted_days, *days_in(started_on.select("event_date"))}, key=str)
     kept = lake.read_days(SESSION_USAGE, [day for day in days if day not in counted_days])
     usage = counted.unionByName(kept)
-    is_open = F.coalesce(F.col("session_created_at").cast("date").isin([d for d in started if d]), F.lit(True))
+    is_open = F.expr(f"coalesce({times_condition('session_created_at', [day for day in started if day])}, true)")
     issuance_days = days_in(days_around(usage.where(is_open), "session_created_at", "first_event_at").select("day"))
-    issuances = lake.read_days(CREDENTIAL_ISSUANCES, issuance_days)
+    issuances = lake.read_days(CREDENTIAL_ISSUANCES, issuance_days).localCheckpoint()  # looked at several times
     settled = with_sessions(usage.where(is_open), issuances).unionByName(usage.where(~is_open))
     return {SESSION_USAGE.name: Candidate(settled, list(days))}
