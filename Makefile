@@ -23,9 +23,9 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## Generate an organisation, run the nightly job over it
 	@$(BIN)/python -m benchmarks.demo
 
-test: $(READY) ## Run the whole suite
+test: $(READY) ## Run the whole suite, in two processes
 	@$(BIN)/python -m pipelines.jars --s3 > /dev/null
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: $(READY) ## Measure rolescope beside a DuckDB script (an hour)
 	@$(BIN)/python -m benchmarks.compare

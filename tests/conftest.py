@@ -1,4 +1,4 @@
-"""One Spark session for the whole suite; everything else is built in the tests themselves."""
+"""One Spark session for the whole suite, or for each process that runs a part; everything else is built in the tests themselves."""
 
 from __future__ import annotations
 
@@ -29,6 +29,16 @@ os.environ |= {
 # A machine with other work on it is slow; that is no fault of a strategy.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+
+# What takes longest begins first: of two processes one would wait for it at the end.
+_FIRST = ("test_cluster", "test_order_independence", "test_coverage", "test_attribution_oracle")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the modules that take longest before the others."""
+    items.sort(key=lambda item: _FIRST.index(item.path.stem) if item.path.stem in _FIRST else len(_FIRST))
 
 
 @pytest.fixture(scope="session")

@@ -73,7 +73,7 @@ def test_runs_with_a_slot__a_run_that_ended_without_giving_it_back(instance: dg.
     assert free(instance)
 
 
-@pytest.mark.parametrize("process", [this_process(), "another-host/1/1", "nonsense", None])
+@pytest.mark.parametrize("process", [pytest.param(this_process(), id="this"), "another-host/1/1", "nonsense", None])
 def test_runs_with_a_slot__what_lives_or_may_live_keeps_it(instance: dg.DagsterInstance, process: str | None) -> None:
     run = holding(instance, process)
     assert [each.run_id for each in runs_with_a_slot(instance)] == [run.run_id]
