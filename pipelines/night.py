@@ -143,6 +143,13 @@ class Night:
             for key, value in (MANY_ROWS if many else FEW_ROWS).items():
                 self.lake.spark.conf.set(key, value)
 
+    def read_once(self, rows: DataFrame) -> DataFrame:
+        """Keep rows of the lake that a stage looks at several times, where they are few: to open a file for each day costs more.
+
+        Many are read each time, and of them only the columns that are asked for.
+        """
+        return rows if self.is_large else rows.localCheckpoint()
+
     # -- what changed ------------------------------------------------------------------------------------------------
 
     def versions(self, upstream: Iterable[Table]) -> dict[str, int]:

@@ -254,13 +254,13 @@ def _touched(night: Night, table: Table, day: str) -> DataFrame:
 def sources_of(night: Night, days: DaysNeeded) -> Sources:
     """Read the days that are needed of each table; usage and sessions, which are looked at a score of times, once."""
     lake = night.lake
-    sessions = lake.read(CREDENTIAL_SESSIONS)
+    sessions = lake.read(CREDENTIAL_SESSIONS).where(
+        F.col("started_date").between(*map(F.lit, days.sessions)) | F.col("started_date").isNull()
+    )
     return Sources(
         events=lake.read_between(CLOUDTRAIL_EVENTS, *days.events),
-        usage=lake.read_between(SESSION_USAGE, *days.usage).localCheckpoint(),
-        sessions=sessions.where(
-            F.col("started_date").between(*map(F.lit, days.sessions)) | F.col("started_date").isNull()
-        ).localCheckpoint(),
+        usage=night.read_once(lake.read_between(SESSION_USAGE, *days.usage)),
+        sessions=night.read_once(sessions),
         issuances=lake.read_between(CREDENTIAL_ISSUANCES, *days.issuances),
         activity=lake.read_between(PRINCIPAL_ACTIVITY_DAILY, *days.activity),
         volume=lake.read_between(API_CALL_VOLUME_HOURLY, *days.volume),

@@ -60,7 +60,7 @@ def credential_sessions(night: Night) -> Made | None:
         {*[day for day in bound_days if day], *days_in(days_around(usage, "session_created_at", "first_event_at"))},
         key=str,
     )
-    issuances = _kept(lake.read_days(CREDENTIAL_ISSUANCES, issuance_days))
+    issuances = night.read_once(lake.read_days(CREDENTIAL_ISSUANCES, issuance_days))
     bound = bind_sessions(usage, issuances, lake.read_days(SESSION_USAGE, issuance_days), _kept)
     of_bound_days = f"coalesce({days_condition('started_date', bound_days)}, false)"
     known = as_bound(lake.read_days(CREDENTIAL_SESSIONS, other_days))

@@ -41,6 +41,6 @@ def session_usage(night: Night) -> Made:
     usage = counted.unionByName(kept)
     is_open = F.expr(f"coalesce({times_condition('session_created_at', [day for day in started if day])}, true)")
     issuance_days = days_in(days_around(usage.where(is_open), "session_created_at", "first_event_at").select("day"))
-    issuances = lake.read_days(CREDENTIAL_ISSUANCES, issuance_days).localCheckpoint()  # looked at several times
+    issuances = night.read_once(lake.read_days(CREDENTIAL_ISSUANCES, issuance_days))
     settled = with_sessions(usage.where(is_open), issuances).unionByName(usage.where(~is_open))
     return {SESSION_USAGE.name: Candidate(settled, list(days))}
