@@ -41,7 +41,7 @@ app = typer.Typer(
         "Who was behind this AWS role session, what did they do, and is it like them?\n\n"
         "rolescope reads CloudTrail, GuardDuty and VPC flow log files, keeps Delta tables of role sessions, chains and baselines, "
         "and writes a report for every finding. "
-        "Every option can also be set as a variable: ROLESCOPE_LAKE for --lake."
+        "Options that name a place can also be set as variables: ROLESCOPE_LAKE for --lake."
     ),
     epilog="Exit status: 0 done, 1 nothing could be done, 2 wrong use, 3 done in part (what was left out is said).",
 )
@@ -242,10 +242,9 @@ def investigate(  # noqa: PLR0913, PLR0917
     need_java(settings)
     for source_root, source in named_sources(settings):
         published_in(settings, source_root, source)
-    if settings.findings:
-        need_writable(settings)
-    else:
+    if not settings.findings:
         need_lake(settings)
+    need_writable(settings)
     if option == "finding":
         raise typer.Exit(commands.investigate_finding(settings, named))
     raise typer.Exit(commands.investigate_entity(settings, option, named, scope))

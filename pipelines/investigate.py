@@ -10,6 +10,7 @@ from heapq import nlargest
 from typing import TYPE_CHECKING, Any
 
 from expectations.tables import GUARDDUTY_FINDINGS, INVESTIGATIONS
+from pipelines.report.files import page_of
 
 if TYPE_CHECKING:
     from pipelines.night import Night
@@ -59,5 +60,5 @@ def answers_of(night: Night, *, finding_id: str | None = None, investigation_id:
         "What the logs cannot show": made["gaps"],
         "Severity": f"{made['severity']} ({made['score']} points)",
         "The logs are complete up to": f"{complete_to:%Y-%m-%d %H:%M:%S} UTC" if complete_to else "unknown",
-        "Report": made["report_uri"],
+        "Report": page_of(made["report_uri"], night.settings.report_folder).resolve().as_uri(),
     }

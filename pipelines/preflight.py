@@ -81,6 +81,8 @@ def hour_of(option: str, text: str | None) -> datetime | None:
         instant = datetime.fromisoformat(text)
     except ValueError as error:
         raise StopError(WRONG_USE, f"{option} {text}: not a day or an hour, write it as 2026-03-04T10") from error
+    if not date.min.year + 1 < instant.year < date.max.year:
+        raise StopError(WRONG_USE, f"{option} {text}: no log is of that year")
     return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
 
 
@@ -228,11 +230,10 @@ def need_writable(settings: Settings) -> None:
     if settings.lake.startswith(_ON_S3):
         _need_s3(settings)
         _of_bucket(settings).try_to_write()
-    for what, folder in (("lake", Path(settings.lake) if is_local else None), ("reports", settings.report_folder)):
-        if folder is not None:
-            _try_to_write(what, folder)
     if is_local:
+        _try_to_write("lake", Path(settings.lake))
         _no_other_folder(Path(settings.lake), settings.report_folder)
+    _try_to_write("reports", settings.report_folder)
     for table in TABLES if is_local else ():
         folder = Path(settings.lake) / table.name
         if folder.exists() and not _is_delta(folder) and (folder.is_file() or any(folder.iterdir())):

@@ -29,6 +29,7 @@ _EXPECTED = {
 _EXPECTED_OF = {
     "aws_region": "write it as eu-west-1",
     "aws_role": "write it as arn:aws:iam::111111111111:role/name",
+    "spark_master": "write it as local[*], spark://host:7077, sc://host:15002, k8s://…, yarn or attached",
     "spark_memory": "write it as 3g or 3000m",
 }
 _SECRETS = frozenset({"webhook"})  # settings whose value is shown to nobody
@@ -160,9 +161,10 @@ class Settings(BaseSettings):
     s3_threads: int = Field(default=16, ge=1, le=256, description="Requests to S3 at a time, of each process")
     spark_master: str = Field(
         default="local[*]",
+        pattern=r"^(local(-cluster)?(\[.+\])?|(spark|sc|k8s)://.+|yarn|attached)$",
         description="Spark to run on: `local[*]`, `spark://…`, `sc://…`, `yarn`, or `attached` (docs/cluster.md)",
     )
-    spark_memory: str = Field(default="2560m", pattern=r"^[0-9]+[mg]$", description="Heap of a local Spark")
+    spark_memory: str = Field(default="2560m", pattern=r"^[1-9][0-9]*[mg]$", description="Heap of a local Spark")
 
     @property
     def lake_uri(self) -> str:

@@ -34,7 +34,7 @@ def write_reports(investigations: Iterable[Mapping[str, Any]], folder: Path) -> 
     written = []
     for row in investigations:
         document = json.loads(row["document"])
-        page = folder / PurePosixPath(urlparse(row["report_uri"]).path).name
+        page = page_of(row["report_uri"], folder)
         data = page.with_suffix(".json")
         if revisions := revised(data.read_bytes() if data.exists() else None, document):
             document["revisions"] = revisions
@@ -42,6 +42,11 @@ def write_reports(investigations: Iterable[Mapping[str, Any]], folder: Path) -> 
         written.append(page)
     _write_pages(folder, {page.stem for page in written})
     return written
+
+
+def page_of(report_uri: str, folder: Path) -> Path:
+    """Return the page of a report in a folder: a lake that was copied, or is used with another folder, names the one it was made with."""
+    return folder / PurePosixPath(urlparse(report_uri).path).name
 
 
 def remove_reports(names: Iterable[str], folder: Path) -> None:

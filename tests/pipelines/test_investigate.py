@@ -1,6 +1,7 @@
 """What is asked of one finding at three in the morning. A local lake answers without Spark, whatever is asked."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,6 +70,8 @@ def test_answers_of__are_those_of_the_investigation(night, story):
     )
     answers = answers_of(night, finding_id=story)
     assert (answers["Who was behind it?"], answers["Report"]) == (made["who"], made["report_uri"])
+    elsewhere = Night(night.settings.model_copy(update={"reports": "/elsewhere"}))
+    assert answers_of(elsewhere, finding_id=story)["Report"] == f"file:///elsewhere/{Path(made['report_uri']).name}"
     assert answers["Severity"].startswith(made["severity"])
     assert answers["The logs are complete up to"] == f"{made['logs_complete_to_at']:%Y-%m-%d %H:%M:%S} UTC"
     assert answers_of(night, investigation_id=made["investigation_id"]) == answers

@@ -266,6 +266,7 @@ def test_run__a_folder_that_is_not_a_lake_is_refused(
         1,
         f"rolescope: {folder} is not a lake: it has a.jpg, b.jpg; name an empty folder, or one that is not there yet, with --lake",
     )
+    assert not (folder / "reports").exists()
 
 
 def test_contract_of__is_another_if_anything_that_a_lake_must_agree_with_is() -> None:

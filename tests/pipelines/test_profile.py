@@ -131,6 +131,12 @@ def test_hour_of__refuses_what_is_no_time():
         hour_of("--from", "yesterday")
 
 
+@pytest.mark.parametrize("text", ["9999-12-31T23", "0001-01-01", "0001-01-01T00:00+01:00"])
+def test_hour_of__refuses_years_that_no_log_is_of(text):
+    with pytest.raises(StopError, match="no log is of that year"):
+        hour_of("--to", text)
+
+
 def test_one_of__wants_one_and_says_what_there_is():
     assert one_of({"role": None, "ip": "198.51.100.7"}) == ("ip", "198.51.100.7")
     for given in ({"role": None, "ip": None}, {"role": "a", "ip": "b"}, {"role": " ", "ip": None}):

@@ -31,6 +31,13 @@ def database(path: Path, kind: str) -> Path:
             "setting chunk_megabytes (ROLESCOPE_CHUNK_MEGABYTES): '0': input should be greater than or equal to 1",
         ),
         ("SPARK_MEMORY", "lots", "setting spark_memory (ROLESCOPE_SPARK_MEMORY): 'lots': write it as 3g or 3000m"),
+        ("SPARK_MEMORY", "0g", "setting spark_memory (ROLESCOPE_SPARK_MEMORY): '0g': write it as 3g or 3000m"),
+        (
+            "SPARK_MASTER",
+            "foo",
+            "setting spark_master (ROLESCOPE_SPARK_MASTER): 'foo': write it as local[*], spark://host:7077, sc://host:15002, "
+            "k8s://…, yarn or attached",
+        ),
         ("GEO_CITY", "/none", "setting geo_city (ROLESCOPE_GEO_CITY): there is no file /none"),
         ("CLOUDTRIAL", "logs", "there is no setting ROLESCOPE_CLOUDTRIAL; is it ROLESCOPE_CLOUDTRAIL?"),
         ("XYZZY_PLUGH_1", "", "there is no setting ROLESCOPE_XYZZY_PLUGH_1"),
