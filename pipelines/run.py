@@ -53,8 +53,10 @@ def dagster_instance() -> Iterator[DagsterInstance]:
         with dg.DagsterInstance.ephemeral() as instance:
             yield instance
         return
-    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")  # a home without dagster.yaml would send it
-    Path(os.environ["DAGSTER_HOME"]).mkdir(parents=True, exist_ok=True)
+    home = Path(os.environ["DAGSTER_HOME"])
+    home.mkdir(parents=True, exist_ok=True)
+    if not (home / "dagster.yaml").exists():  # a home without one keeps telemetry, and some later process would send it
+        (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
     with dg.DagsterInstance.get() as instance:
         yield instance
 
