@@ -2,7 +2,7 @@
 
 Attribution is written from SEMANTICS (§2-§5, §9) and DESIGN §3, and shares no line with the transforms. What the two pages leave
 open follows the transforms, and a comment beginning with "Open:" says so. Belongs here: what is right. Does not: where records
-come from (tests/organisations.py makes some).
+come from (tests/ingredients.py makes some).
 
 The way: records → calls (one per event) → issuances (one per action) and uses (the caller's copies) → sessions → links (who may
 have issued a session, by the best method that finds anybody) → roots.

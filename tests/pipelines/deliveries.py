@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
-from tests.organisations import organisation
+from tests.ingredients import organisation
 
 ORGANISATIONS = 80
 NIGHTS = 2

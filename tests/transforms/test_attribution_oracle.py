@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from expectations.tables import CLOUDTRAIL_EVENTS, CREDENTIAL_SESSIONS
 from tests.builders import Row, frame
+from tests.ingredients import organisation
 from tests.oracles import credential_sessions, role_assumptions
-from tests.organisations import CLOCK, Organisation, organisation
+from tests.organisations import CLOCK, Organisation
 from transforms.assumptions import build_role_assumptions
 from transforms.cloudtrail import delivery_batches
 from transforms.cloudtrail.deliveries import Object
