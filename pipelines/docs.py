@@ -1,4 +1,4 @@
-"""Documentation made from the contracts and settings: the README's list of tables, `docs/tables.md`, the settings in `docs/s3.md`.
+"""Documentation made from the contracts and settings: the README's list of tables, `docs/tables.md`, `docs/settings.md`, those of S3.
 
 `make check` sees that it is fresh.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from expectations.contract import Column, Table
@@ -15,6 +16,7 @@ from pipelines.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 README, REFERENCE, ON_S3 = ROOT / "README.md", ROOT / "docs" / "tables.md", ROOT / "docs" / "s3.md"
+SETTINGS = ROOT / "docs" / "settings.md"
 _SETTINGS = re.compile(r"(<!-- settings: made by `make docs` -->\n).*?(<!-- end of settings -->)", re.DOTALL)
 _OF_S3 = (
     "cloudtrail", "findings", "lake", "lookback_days", "chunk_objects", "chunk_megabytes", "aws_region", "aws_role",
@@ -30,12 +32,12 @@ def overview() -> str:
     return "\n".join(lines)
 
 
-def settings_of_s3() -> str:
-    """Return the settings that concern S3, a line each, as Markdown."""
+def settings(names: Iterable[str]) -> str:
+    """Return settings, a line each, as Markdown."""
     lines = ["| variable | default | meaning |", "|---|---|---|"]
-    for name in _OF_S3:
+    for name in names:
         field = Settings.model_fields[name]
-        default = "" if field.default is None else f"`{field.default}`"
+        default = "" if field.default in (None, ()) else f"`{field.default}`"
         lines.append(f"| `ROLESCOPE_{name.upper()}` | {default} | {_cell(field.description or '')} |")
     return "\n".join(lines)
 
@@ -82,8 +84,15 @@ def _cell(text: str) -> str:
 def pages() -> dict[Path, str]:
     """Return the pages as they should be."""
     readme = _MARKED.sub(lambda marks: f"{marks[1]}{overview()}\n{marks[2]}", README.read_text(encoding="utf-8"))
-    on_s3 = _SETTINGS.sub(lambda marks: f"{marks[1]}{settings_of_s3()}\n{marks[2]}", ON_S3.read_text(encoding="utf-8"))
-    return {README: readme, REFERENCE: reference(), ON_S3: on_s3}
+    on_s3 = _SETTINGS.sub(lambda marks: f"{marks[1]}{settings(_OF_S3)}\n{marks[2]}", ON_S3.read_text(encoding="utf-8"))
+    return {README: readme, REFERENCE: reference(), ON_S3: on_s3, SETTINGS: _all_settings()}
+
+
+def _all_settings() -> str:
+    return (
+        "# Settings\n\nMade from `pipelines/settings.py` by `make docs`. An option of the command line wins over its variable: "
+        f"`--lake` over `ROLESCOPE_LAKE`.\n\n{settings(Settings.model_fields)}\n"
+    )
 
 
 def main(arguments: list[str]) -> int:

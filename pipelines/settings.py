@@ -114,7 +114,7 @@ class Settings(BaseSettings):
         description="Folder or `s3://bucket/prefix` with VPC flow logs, text or Parquet (AWSLogs/…/vpcflowlogs/…)",
     )
     lake: str = Field(default="lake", min_length=1, description="Folder of the lake, or `s3a://bucket/prefix`")
-    reports: str | None = Field(default=None, description="Folder of the reports; <lake>/reports if not set")
+    reports: str | None = Field(default=None, description="Folder of the reports; `<lake>/reports` if not set")
     geo_city: Databases = Field(
         default=(), description=f"MMDB files with cities: GeoLite2-City, DB-IP city lite; `{os.pathsep}` between them"
     )
