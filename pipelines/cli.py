@@ -25,6 +25,7 @@ from pipelines.preflight import (
     need_java,
     need_lake,
     need_writable,
+    need_writable_lake,
     one_of,
     published_in,
 )
@@ -273,6 +274,7 @@ def upkeep(lake: LakeOption = None) -> None:
     """Expire what is older than the retention, put closed days together, delete what left the tables long ago."""
     settings = load_settings(lake=lake)
     need_lake(settings)
+    need_writable_lake(settings)
     if "://" in settings.lake:
         need_java(settings)
     raise typer.Exit(commands.keep_up(settings))

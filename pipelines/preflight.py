@@ -81,7 +81,7 @@ def hour_of(option: str, text: str | None) -> datetime | None:
         instant = datetime.fromisoformat(text)
     except ValueError as error:
         raise StopError(WRONG_USE, f"{option} {text}: not a day or an hour, write it as 2026-03-04T10") from error
-    if not date.min.year + 1 < instant.year < date.max.year:
+    if not FIRST_DAY.year <= instant.year < date.max.year:
         raise StopError(WRONG_USE, f"{option} {text}: no log is of that year")
     return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
 
@@ -227,11 +227,8 @@ def need_writable(settings: Settings) -> None:
         raise StopError(
             WRONG_USE, f"the lake {settings.lake} is no local folder: name one for the reports with --reports"
         )
-    if settings.lake.startswith(_ON_S3):
-        _need_s3(settings)
-        _of_bucket(settings).try_to_write()
+    need_writable_lake(settings)
     if is_local:
-        _try_to_write("lake", Path(settings.lake))
         _no_other_folder(Path(settings.lake), settings.report_folder)
     _try_to_write("reports", settings.report_folder)
     for table in TABLES if is_local else ():
@@ -241,6 +238,15 @@ def need_writable(settings: Settings) -> None:
                 NOTHING,
                 f"{folder} is in the way: it is no table of a lake; move it, or name another folder with --lake",
             )
+
+
+def need_writable_lake(settings: Settings) -> None:
+    """Stop if the lake cannot be written, whatever becomes of reports."""
+    if settings.lake.startswith(_ON_S3):
+        _need_s3(settings)
+        _of_bucket(settings).try_to_write()
+    elif "://" not in settings.lake:
+        _try_to_write("lake", Path(settings.lake))
 
 
 def _no_other_folder(lake: Path, reports: Path) -> None:

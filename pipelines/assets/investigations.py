@@ -37,7 +37,7 @@ from pipelines.notify import is_told_of, notify, of_report
 from pipelines.partitions import PUBLISH_DAYS
 from pipelines.publish import Candidate, Made, table_asset
 from pipelines.report import write_reports
-from pipelines.report.files import consumed_version, remember_version, remove_reports
+from pipelines.report.files import consumed_version, page_of, remember_version, remove_reports
 from pipelines.settings import FIRST_DAY
 from transforms.findings import only_newest
 from transforms.investigations import DaysNeeded, Sources, build_investigations, days_needed, only_due, with_scope
@@ -203,7 +203,8 @@ def _noting(night: Night, rows: Iterator[dict[str, Any]], severe: list[dict[str,
     """Note what the webhook is told of while rows go by: only one document is in memory."""
     for row in rows:
         if is_told_of(row, night.settings):
-            severe.append(of_report(row))
+            page = page_of(row["report_uri"], night.settings.report_folder)
+            severe.append(of_report(row | {"report_uri": page.resolve().as_uri()}))
         yield row
 
 

@@ -128,6 +128,8 @@ def test_reports__only_what_is_severe_enough_is_noted(webhook):
         night = Night(settings(webhook, webhook_severity=least))
         assert list(_noting(night, iter(rows), severe)) == rows
         assert len(severe) == count
+        # The page that this run writes, wherever the lake's rows say that theirs was.
+        assert {each["report"] for each in severe} == {(night.settings.report_folder / "1.html").resolve().as_uri()}
     beside = [investigation(finding_id=None)]  # its profiles say the same once more
     severe = []
     assert list(_noting(Night(settings(webhook)), iter(beside), severe)) == beside
