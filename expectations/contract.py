@@ -99,7 +99,7 @@ class Table:
         differences = self.differences(frame)
         if differences:
             raise ContractError(f"{self.name}: " + "; ".join(differences))
-        return self.columns_of(frame)
+        return frame if frame.columns == self.column_names else self.columns_of(frame)
 
     def columns_of(self, frame: DataFrame) -> DataFrame:
         """Return the frame's columns that the table has, in the table's order.

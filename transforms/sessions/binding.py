@@ -107,36 +107,24 @@ _ISSUED = [
 def _one_per_session(best: DataFrame) -> DataFrame:
     """Fold the equally good issuances of each session into one row: the only one, agreeing ones, or candidates."""
     first = F.struct("issued_at", "action_id")
-    taken = [name for name in _ISSUED if name != "issuing_event_ids"]
+    of_first = [
+        *map(F.col, _CALLER),
+        *[F.col(name).alias(f"bound_{name}") for name in _ISSUED if name != "issuing_event_ids"],
+    ]
     parent = F.struct(
         *[F.coalesce(F.col(name), F.lit("")).alias(name) for name in _CALLER if name != "assumed_by_name"]
     )
+    candidate = F.struct(*[F.col(f"assumed_by_{part}").alias(part) for part in ("type", "id", "name", "account_id")])
+    issuing_event_ids = F.flatten(F.collect_list("issuing_event_ids"))
     folded = (
         best.groupBy("credential_session_id")
         .agg(
             F.count("*").alias("issuance_count"),
             F.count_distinct(parent).alias("parent_count"),
             F.min("rank").alias("rank"),
-            F.min_by(F.struct(*_CALLER, *[F.col(name).alias(f"bound_{name}") for name in taken]), first).alias(
-                "of_first"
-            ),
-            F.array_sort(F.array_distinct(F.flatten(F.collect_list("issuing_event_ids")))).alias(
-                "bound_issuing_event_ids"
-            ),
-            F.array_sort(
-                F.array_distinct(
-                    F.collect_list(
-                        F.struct(
-                            F.col("assumed_by_type").alias("type"),
-                            F.col("assumed_by_id").alias("id"),
-                            F.col("assumed_by_name").alias("name"),
-                            F.col("assumed_by_account_id").alias("account_id"),
-                        )
-                    )
-                )
-            )
-            .cast(PRINCIPALS)
-            .alias("all_candidates"),
+            F.min_by(F.struct(*of_first), first).alias("of_first"),
+            F.array_sort(F.array_distinct(issuing_event_ids)).alias("bound_issuing_event_ids"),
+            F.array_sort(F.array_distinct(F.collect_list(candidate))).cast(PRINCIPALS).alias("all_candidates"),
         )
         .select("*", "of_first.*")
     )
